@@ -1,1 +1,3 @@
-"""Kernels."""
+"""temporary"""
+def available(dtype): return False
+def kernels_for(*a): raise TypeError

@@ -1,0 +1,28 @@
+"""Comparison, logic and tests: their results are booleans (or integers) and carry no gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.primitive import Primitive
+
+eq = Primitive("eq", np.equal)
+ne = Primitive("ne", np.not_equal)
+lt = Primitive("lt", np.less)
+le = Primitive("le", np.less_equal)
+gt = Primitive("gt", np.greater)
+ge = Primitive("ge", np.greater_equal)
+
+logical_and = Primitive("logical_and", np.logical_and)
+logical_or = Primitive("logical_or", np.logical_or)
+logical_xor = Primitive("logical_xor", np.logical_xor)
+logical_not = Primitive("logical_not", np.logical_not, promote=None)
+
+bitwise_and = Primitive("bitwise_and", np.bitwise_and)
+bitwise_or = Primitive("bitwise_or", np.bitwise_or)
+bitwise_xor = Primitive("bitwise_xor", np.bitwise_xor)
+bitwise_not = Primitive("bitwise_not", np.bitwise_not, promote=None)
+
+isnan = Primitive("isnan", np.isnan, promote=None)
+isinf = Primitive("isinf", np.isinf, promote=None)
+isfinite = Primitive("isfinite", np.isfinite, promote=None)

@@ -1,0 +1,124 @@
+"""Reductions and scans. `axes` is a tuple of non-negative ints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...autograd.basis import cast, expand
+from ...autograd.primitive import Primitive
+from .compare import eq
+from .elementwise import div, exp, mul, sub, where, widened
+from .shape import reshape
+
+Array = np.ndarray[Any, Any]
+
+
+def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with size 1 in place of the reduced axes."""
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def spread(dz: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """Repeat `dz` along the axes that were reduced."""
+    return expand(reshape(dz, shape=kept(shape, axes)), shape=shape)
+
+
+def _sum(x: Array, *, axes: tuple[int, ...], keepdims: bool = False) -> Array:
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=np.float32)).astype(x.dtype)
+    return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=np.int64 if x.dtype.kind in "biu" else None))
+
+
+sum_ = Primitive("sum", _sum, promote=None, dx=lambda dz, axes, shape: spread(dz, shape, axes))
+
+
+def share(dz: Any, x: Any, z: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """PyTorch's rule for amax and amin: the gradient is shared equally between the extreme values."""
+    extreme = eq(x, reshape(z, shape=kept(shape, axes)))
+    count = cast(
+        sum_(extreme, axes=axes, keepdims=True), dtype=dz.dtype if isinstance(dz, np.ndarray) else dz.array.dtype
+    )
+    return where(extreme, div(reshape(dz, shape=kept(shape, axes)), count), 0)
+
+
+amax = Primitive(
+    "amax",
+    lambda x, *, axes, keepdims=False: np.max(x, axis=axes, keepdims=keepdims),
+    promote=None,
+    dx=lambda dz, x, z, axes, shape: share(dz, x, z, axes, shape),
+)
+amin = Primitive(
+    "amin",
+    lambda x, *, axes, keepdims=False: np.min(x, axis=axes, keepdims=keepdims),
+    promote=None,
+    dx=lambda dz, x, z, axes, shape: share(dz, x, z, axes, shape),
+)
+
+argmax = Primitive("argmax", lambda x, *, axis: np.asarray(np.argmax(x, axis=axis)), promote=None)
+argmin = Primitive("argmin", lambda x, *, axis: np.asarray(np.argmin(x, axis=axis)), promote=None)
+
+
+def _argsort(x: Array, *, axis: int, descending: bool) -> Array:
+    """Stable in both directions; NaN counts as the largest."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    n = x.shape[axis]
+    return np.asarray(n - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis))
+
+
+argsort = Primitive("argsort", _argsort, promote=None)
+
+reduce_any = Primitive("any", lambda x, *, axes, keepdims=False: np.any(x, axis=axes, keepdims=keepdims), promote=None)
+reduce_all = Primitive("all", lambda x, *, axes, keepdims=False: np.all(x, axis=axes, keepdims=keepdims), promote=None)
+
+
+def _cumsum(x: Array, *, axis: int, reverse: bool = False) -> Array:
+    if reverse:
+        return np.flip(_cumsum(np.flip(x, axis), axis=axis), axis)
+    wide: Any = np.float32 if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else None
+    y = np.cumsum(x, axis=axis, dtype=np.int64 if x.dtype.kind in "biu" else wide)
+    return y.astype(x.dtype) if wide else y
+
+
+# zₜ = Σ_{s ≤ t} xₛ; its transpose sums from the other end
+cumsum = Primitive(
+    "cumsum",
+    _cumsum,
+    promote=None,
+    dx=lambda dz, axis, reverse: cumsum(dz, axis=axis, reverse=not reverse),
+)
+
+
+def count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many elements are reduced into one."""
+    return math.prod(shape[a] for a in axes)
+
+
+def _softmax(x: Array, axis: int) -> Array:
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    return np.asarray(e / np.sum(e, axis=axis, keepdims=True))
+
+
+def _log_softmax(x: Array, axis: int) -> Array:
+    y = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return np.asarray(y - np.log(np.sum(np.exp(y), axis=axis, keepdims=True)))
+
+
+# zᵢ = e^xᵢ / Σⱼ e^xⱼ;  dx = z ⊙ (dz − Σ z ⊙ dz)
+softmax = Primitive(
+    "softmax",
+    widened(_softmax),
+    promote=None,
+    dx=lambda dz, z, axis: mul(z, sub(dz, sum_(mul(dz, z), axes=(axis,), keepdims=True))),
+)
+
+# zᵢ = xᵢ − log Σⱼ e^xⱼ;  dx = dz − e^z · Σ dz
+log_softmax = Primitive(
+    "log_softmax",
+    widened(_log_softmax),
+    promote=None,
+    dx=lambda dz, z, axis: sub(dz, mul(exp(z), sum_(dz, axes=(axis,), keepdims=True))),
+)
