@@ -1,0 +1,103 @@
+"""Activation functions (E2) and softmax."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import OptionError
+from ..tensor import Tensor, wrap_dim
+from . import primitives as P
+from .checks import floating, tensor_of, to_dtype
+
+
+def _place(where: str, x: Tensor, y: Tensor, inplace: bool) -> Tensor:
+    """`y`, or x overwritten by it."""
+    if not inplace:
+        return y
+    from ..autograd.views import check_writeable, store
+
+    check_writeable(x, where)
+    store(where, x, y)
+    return x
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0); subgradient 0 at 0. Source: Nair and Hinton, ICML 2010."""
+    x = tensor_of("relu", "input", input)
+    return _place("relu", x, P.relu(x), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x for x > 0, else negative_slope·x."""
+    x = floating("leaky_relu", "input", input)
+    return _place("leaky_relu", x, P.where(P.gt(x, 0.0), x, P.mul(x, float(negative_slope))), inplace)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x for x > 0, else alpha·(e^x − 1). Source: Clevert, Unterthiner, Hochreiter, ICLR 2016."""
+    x = floating("elu", "input", input)
+    positive = P.gt(x, 0.0)
+    # where, inside too: e^x of a large x would be inf, and its gradient 0·inf
+    return _place("elu", x, P.where(positive, x, P.mul(P.expm1(P.where(positive, 0, x)), float(alpha))), inplace)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1/(1 + e⁻ˣ)."""
+    return P.sigmoid(tensor_of("sigmoid", "input", input))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return P.tanh(tensor_of("tanh", "input", input))
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x·Φ(x), Φ the standard normal distribution: ½x(1 + erf(x/√2)).
+
+    approximate  "tanh": ½x(1 + tanh(√(2/π)(x + 0.044715x³))). Source: Hendrycks and Gimpel, 2016.
+    """
+    x = floating("gelu", "input", input)
+    if approximate == "none":
+        inner = P.erf(P.mul(x, 1.0 / math.sqrt(2.0)))
+    elif approximate == "tanh":
+        cube = P.mul(P.mul(x, x), x)
+        inner = P.tanh(P.mul(P.add(x, P.mul(cube, 0.044715)), math.sqrt(2.0 / math.pi)))
+    else:
+        raise OptionError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return P.mul(P.mul(x, 0.5), P.add(inner, 1.0))
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·σ(x), also called swish."""
+    x = floating("silu", "input", input)
+    return _place("silu", x, P.mul(x, P.sigmoid(x)), inplace)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^(beta·x))/beta; x itself where beta·x > threshold."""
+    x = floating("softplus", "input", input)
+    scaled = P.mul(x, float(beta))
+    linear = P.gt(scaled, float(threshold))
+    return P.where(linear, x, P.div(P.log1p(P.exp(P.where(linear, 0, scaled))), float(beta)))
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """e^xᵢ / Σⱼ e^xⱼ along `dim`."""
+    x = floating("softmax", "input", to_dtype(tensor_of("softmax", "input", input), dtype, "softmax"))
+    return P.softmax(x, axis=_axis("softmax", x, dim)) if x.ndim else P.add(P.mul(x, 0.0), 1.0)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """xᵢ − log Σⱼ e^xⱼ along `dim`."""
+    x = floating("log_softmax", "input", to_dtype(tensor_of("log_softmax", "input", input), dtype, "log_softmax"))
+    return P.log_softmax(x, axis=_axis("log_softmax", x, dim)) if x.ndim else P.sub(x, x)
+
+
+def _axis(where: str, x: Tensor, dim: int | None) -> int:
+    if dim is None:
+        import warnings
+
+        warnings.warn(f"{where}: the implicit choice of dim is deprecated; pass dim", stacklevel=4)
+        return 0 if x.ndim in (0, 1, 3) else 1
+    return wrap_dim(dim, x.ndim, where)

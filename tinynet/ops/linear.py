@@ -1,0 +1,67 @@
+"""The affine layer (E1): Z = X Wᵀ + b."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tinynet_kernels import kernels_for
+
+from ..autograd.fused import Fused
+from ..errors import ShapeError
+from ..tensor import Tensor
+from . import primitives as P
+from .checks import same_dtype
+from .linalg import matmul
+
+Array = np.ndarray[Any, Any]
+
+
+def linear_definition(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    """Z = X Wᵀ + b (E1); its derivatives are E3, E4 and E5."""
+    z = matmul(x, P.swap(w))
+    return z if b is None else P.add(z, b)
+
+
+def _forward(x: Array, w: Array, b: Array | None) -> tuple[Array, None]:
+    return kernels_for(x, w).linear_forward(x, w, b), None
+
+
+def _backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool]) -> list[Array | None]:
+    x, w, _ = inputs
+    k = kernels_for(dy, x)
+    return [
+        k.linear_grad_input(dy, w) if needs[0] else None,
+        k.linear_grad_weight(dy, x) if needs[1] else None,
+        k.linear_grad_bias(dy) if needs[2] else None,
+    ]
+
+
+_linear = Fused("linear", linear_definition, _forward, _backward)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """z = x Wᵀ + b (E1).
+
+    input   (…, in_features)
+    weight  (out_features, in_features), or (in_features,) for one output without its dimension
+    bias    (out_features,)
+    result  (…, out_features)
+
+    Raises ShapeError where the sizes do not agree, DtypeError where the dtypes differ.
+    """
+    same_dtype("linear", input=input, weight=weight, bias=bias)
+    if weight.ndim == 1 and bias is None:
+        return matmul(input, weight)
+    if weight.ndim != 2:
+        raise ShapeError(f"linear: weight must be (out_features, in_features), got shape {tuple(weight.shape)}")
+    if input.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
+        raise ShapeError(
+            f"linear: input of shape {tuple(input.shape)} does not have the {weight.array.shape[1]} features "
+            f"that weight of shape {tuple(weight.shape)} takes"
+        )
+    if bias is not None and bias.array.shape not in ((weight.array.shape[0],), (1,), ()):
+        raise ShapeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
+    if bias is not None and bias.array.shape != (weight.array.shape[0],):
+        bias = P.expand(bias, shape=(weight.array.shape[0],))
+    return _linear(input, weight, bias)  # type: ignore[no-any-return]
