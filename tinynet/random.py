@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from ._tensor import Tensor, new_tensor
 from .errors import DtypeError, OptionError, ShapeError
-from .tensor import Tensor, new_tensor
 
 Array = np.ndarray[Any, Any]
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -48,7 +48,7 @@ class Generator:
     """A stream of random numbers with a seed and a position; `manual_seed` starts it anew."""
 
     def __init__(self, device: Any = "cpu") -> None:
-        from .device import check_device
+        from ._device import check_device
 
         self.device = check_device(device, "Generator")
         self._seed, self._block = 67280421310721, 0

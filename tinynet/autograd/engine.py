@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
-from ..tensor import Tensor, current_node, new_tensor
 from .basis import add, cast, clone, sum_to
 from .modes import modes
 from .node import FREED, Leaf, Node, Part, anomaly, tick
@@ -28,15 +28,19 @@ newest_first = attrgetter("seq")
 
 
 def backward(
-    tensors: Sequence[Tensor],
-    gradients: Sequence[Any],
+    tensors: Any,
+    grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
-    """Add the gradients of `tensors`, weighted by `gradients`, into `.grad` of the leaves, or of `inputs`."""
+    """Add the gradients of `tensors`, weighted by `grad_tensors`, into `.grad` of the leaves, or of `inputs`."""
+    if grad_variables is not None:
+        raise NotImplementedError("backward: grad_variables is PyTorch's old name; pass grad_tensors")
+    tensors, weights = pair_up("backward", tensors, grad_tensors)
     targets = None if inputs is None else as_targets(inputs, "backward")
-    run(tensors, gradients, targets, create_graph if retain_graph is None else retain_graph, create_graph, True)
+    run(tensors, weights, targets, create_graph if retain_graph is None else retain_graph, create_graph, True)
 
 
 def grad(
@@ -61,12 +65,7 @@ def grad(
         raise NotImplementedError("grad: only_inputs=False is not supported; use backward")
     if materialize_grads and allow_unused is False:
         raise ValueError("grad: materialize_grads=True needs allow_unused to be True or left out")
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    weights = (grad_outputs,) if grad_outputs is None or isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
-    if grad_outputs is None:
-        weights = (None,) * len(outputs)
-    if len(weights) != len(outputs):
-        raise ShapeError(f"grad: {len(outputs)} outputs but {len(weights)} grad_outputs")
+    outputs, weights = pair_up("grad", outputs, grad_outputs)
     targets = as_targets(inputs, "grad")
     retain = create_graph if retain_graph is None else retain_graph
     found = run(outputs, weights, targets, retain, create_graph, False)
@@ -76,6 +75,17 @@ def grad(
         elif g is None and not allow_unused:
             raise GraphError(f"grad: input {i} was not used to compute the outputs; pass allow_unused=True to get None")
     return tuple(found)
+
+
+def pair_up(where: str, outputs: Any, weights: Any) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
+    """The outputs and, for each, the gradient that starts there (None for 1)."""
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    if weights is None:
+        return outputs, (None,) * len(outputs)
+    weights = tuple(weights) if isinstance(weights, tuple | list) else (weights,)
+    if len(weights) != len(outputs):
+        raise ShapeError(f"{where}: {len(outputs)} outputs but {len(weights)} gradients for them")
+    return outputs, weights
 
 
 def as_targets(inputs: Any, where: str) -> tuple[Tensor, ...]:

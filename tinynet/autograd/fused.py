@@ -21,7 +21,7 @@ import numpy as np
 from tinynet_kernels import available
 
 from .. import dtypes
-from ..tensor import Tensor, current_node, new_tensor
+from .._tensor import Tensor, current_node, new_tensor
 from .basis import alias, cast
 from .modes import modes
 from .node import Node

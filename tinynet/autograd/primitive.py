@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from .._tensor import Tensor, current_node, new_tensor
 from ..dtypes import FLOAT_CHARS
 from ..errors import DtypeError, GraphError
-from ..tensor import Tensor, current_node, new_tensor
 from .modes import modes
 from .node import FREED, Node
 from .quiet import ERRORS, QUIET

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
-from ..tensor import Tensor, current_node, new_tensor
 from .basis import cast, overwrite
 from .modes import modes
 from .node import Leaf, Node, tick

@@ -1,1 +1,1 @@
-"""To be filled in."""
+"""The operations, a family a file; `primitives` holds the arithmetic under all of them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .._tensor import Tensor, wrap_dim
 from ..errors import OptionError
-from ..tensor import Tensor, wrap_dim
 from . import primitives as P
 from .checks import floating, tensor_of, to_dtype
 

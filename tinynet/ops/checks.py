@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from .._tensor import Tensor, new_tensor
 from ..errors import DtypeError, OptionError, ShapeError
-from ..tensor import Tensor, new_tensor
 from . import primitives as P
 
 
@@ -46,7 +46,9 @@ def to_dtype(x: Tensor, dtype: Any, where: str) -> Tensor:
     if dtype is None:
         return x
     target = dtypes.as_dtype(dtype, f"{where}: dtype").numpy
-    return x if x.array.dtype == target else P.cast(x, dtype=target)
+    if x.array.dtype == target:
+        return x
+    return P.cast(x if target.char in dtypes.FLOAT_CHARS else x.detach(), dtype=target)
 
 
 def promoted(where: str, *values: Any) -> tuple[Tensor, ...]:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from tinynet_kernels import kernels_for
 
+from .._tensor import Tensor
 from ..autograd.fused import Fused
 from ..errors import OptionError, ShapeError
-from ..tensor import Tensor
 from . import primitives as P
 from .checks import ints, same_dtype
 from .linalg import einsum
@@ -80,7 +80,15 @@ def conv_definition(
 
 
 def conv_grad_input_definition(
-    dy: Tensor, w: Tensor, b: Tensor | None, *, input_size: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+    dy: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    *,
+    input_size: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
 ) -> Tensor:
     """The transpose of `conv_definition` in x: each output gives its share back to the inputs that its taps met."""
     kernel, out = w.array.shape[2:], dy.array.shape[2:]
@@ -171,9 +179,7 @@ def _weight_backward(
 
 
 _conv = Fused("conv", conv_definition, _forward, _backward, closed=True)
-_conv_grad_input = Fused(
-    "conv_grad_input", conv_grad_input_definition, _input_forward, _input_backward, closed=True
-)
+_conv_grad_input = Fused("conv_grad_input", conv_grad_input_definition, _input_forward, _input_backward, closed=True)
 _conv_grad_weight = Fused(
     "conv_grad_weight", conv_grad_weight_definition, _weight_forward, _weight_backward, closed=True
 )
@@ -312,7 +318,9 @@ def conv_transpose_nd(
             f"{weight.array.shape[0]} input channels, input of shape {tuple(input.array.shape)} has {x.array.shape[1]}"
         )
     if any(e >= max(s, d) for e, s, d in zip(extra, stride_, dilation_, strict=True)):
-        raise OptionError(f"{where}: output_padding {extra} must be smaller than stride {stride_} or dilation {dilation_}")
+        raise OptionError(
+            f"{where}: output_padding {extra} must be smaller than stride {stride_} or dilation {dilation_}"
+        )
     size = tuple(
         (m - 1) * s - 2 * p + d * (k - 1) + e + 1
         for m, s, p, d, k, e in zip(

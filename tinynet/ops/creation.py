@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..device import check_device
+from .._device import check_device
+from .._tensor import Tensor, new_tensor
 from ..errors import DtypeError, OptionError, ShapeError
 from ..random import Generator, default_generator
-from ..tensor import Tensor, new_tensor
 from . import checks
 from .checks import sizes, tensor_of
 
@@ -120,9 +120,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return finish("empty", np.empty(sizes("empty", size), _target("empty", dtype)), device, requires_grad)
 
 
-def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with one number; its dtype is the number's unless given."""
     shape = sizes("full", (size,) if isinstance(size, tuple | list) else (size,))
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
@@ -185,9 +183,7 @@ def linspace(
     return finish("linspace", np.linspace(start, end, steps).astype(_target("linspace", dtype)), device, requires_grad)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The n×m matrix with ones on its diagonal."""
     shape = sizes("eye", (n, n if m is None else m))
     return finish("eye", np.eye(*shape, dtype=_target("eye", dtype)), device, requires_grad)
@@ -275,7 +271,11 @@ def randperm(
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with probability `input` (or `p`), else 0, in the dtype and shape of `input`."""
-    x = checks.floating("bernoulli", "input", input).array if p is None else tensor_of("bernoulli", "input", input).array
+    x = (
+        checks.floating("bernoulli", "input", input).array
+        if p is None
+        else tensor_of("bernoulli", "input", input).array
+    )
     chance = x if p is None else p
     if np.any(~((np.asarray(chance) >= 0) & (np.asarray(chance) <= 1))):
         raise OptionError("bernoulli: probabilities must lie in [0, 1]")

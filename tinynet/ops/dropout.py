@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from tinynet_kernels import kernels_for
 
+from .._tensor import Tensor, new_tensor
 from ..autograd.fused import Fused
 from ..errors import OptionError
 from ..random import default_generator
-from ..tensor import Tensor, new_tensor
 from . import primitives as P
 from .activation import _place
 from .checks import floating

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor
 from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError
-from ..tensor import Tensor
 from . import primitives as P
 from .checks import promoted, tensor_of
 
@@ -255,20 +255,16 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return x.array.shape == y.array.shape and bool(np.all(x.array == y.array))
 
 
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input − other| ≤ atol + rtol·|other|, elementwise."""
     x, y = tensor_of("isclose", "input", input), tensor_of("isclose", "other", other)
     if x.array.dtype != y.array.dtype:
         raise DtypeError(f"isclose: expected one dtype, got {x.dtype} and {y.dtype}")
-    from ..tensor import new_tensor
+    from .._tensor import new_tensor
 
     return new_tensor(np.isclose(x.array, y.array, rtol, atol, equal_nan))
 
 
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether `isclose` holds for every element."""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from tinynet_kernels import kernels_for
 
+from .._tensor import Tensor
 from ..autograd.fused import Fused
 from ..errors import RangeError, ShapeError
-from ..tensor import Tensor
 from . import primitives as P
 from .checks import floating, integer
 

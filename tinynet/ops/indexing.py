@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor, new_tensor, wrap_dim
 from ..autograd.modes import modes
 from ..autograd.views import inplace
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
-from ..tensor import Tensor, new_tensor, wrap_dim
 from . import primitives as P
 from .checks import integer, tensor_of
 
@@ -196,7 +196,9 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise ShapeError(f"gather: index of shape {k.shape} is larger than input of shape {tuple(x.array.shape)}")
     n = x.array.shape[d]
     if k.size and (k.min() < 0 or k.max() >= n):
-        raise RangeError(f"gather: index {k.min() if k.min() < 0 else k.max()} is out of range for dim {dim} of size {n}")
+        raise RangeError(
+            f"gather: index {k.min() if k.min() < 0 else k.max()} is out of range for dim {dim} of size {n}"
+        )
     part = tuple(slice(None) if i == d else slice(0, m) for i, m in enumerate(k.shape))
     return P.take_along(P.index(x, index=part), k.copy(), axis=d)
 
@@ -246,3 +248,15 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     both = np.broadcast_shapes(tuple(xs), tuple(ks))
     wide = P.expand(x, shape=(*both[:d], x.array.shape[d], *both[d + 1 :]))
     return gather(wide, d, P.expand(k, shape=(*both[:d], k.array.shape[d], *both[d + 1 :])))
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """A last dimension of size `num_classes` (the largest label + 1 if −1) with 1 at each label, as int64."""
+    x = integer("one_hot", "tensor", tensor).array
+    if num_classes == -1:
+        if x.size == 0:
+            raise OptionError("one_hot: num_classes must be given for an empty tensor")
+        num_classes = int(x.max()) + 1
+    if num_classes < 1 or x.size and (x.min() < 0 or x.max() >= num_classes):
+        raise RangeError(f"one_hot: labels must lie in 0 … {num_classes - 1}, got {x.min()} to {x.max()}")
+    return new_tensor((x[..., None] == np.arange(num_classes)).astype(np.int64))

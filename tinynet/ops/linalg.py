@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .._tensor import Tensor
 from ..errors import DtypeError, OptionError, ShapeError
-from ..tensor import Tensor
 from . import primitives as P
 from .checks import promoted, tensor_of
 

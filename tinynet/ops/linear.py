@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from tinynet_kernels import kernels_for
 
+from .._tensor import Tensor
 from ..autograd.fused import Fused
 from ..errors import ShapeError
-from ..tensor import Tensor
 from . import primitives as P
 from .checks import same_dtype
 from .linalg import matmul

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError
-from ..tensor import Tensor, new_tensor, wrap_dim, wrap_dims
 from . import primitives as P
 from .checks import floating, tensor_of, to_dtype
 
@@ -228,4 +228,3 @@ def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, *, d
     zero = P.eq(total, 0.0)  # the root's slope is infinite there: take the root of 1 instead, and no gradient
     safe = P.where(zero, 1, total)
     return P.where(zero, 0, P.sqrt(safe) if p == 2 else P.power(safe, 1.0 / p))
-

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from .._tensor import Tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError, ShapeError
-from ..tensor import Tensor, wrap_dim, wrap_dims
 from . import primitives as P
 from .checks import sizes, tensor_of
 
@@ -187,7 +187,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(kept):
         if x.ndim == 0:
             raise ShapeError("cat: 0-d tensors cannot be joined; use stack")
-        if x.ndim != len(first) or any(a != b for d, (a, b) in enumerate(zip(x.array.shape, first, strict=True)) if d != axis):
+        if x.ndim != len(first) or any(
+            a != b for d, (a, b) in enumerate(zip(x.array.shape, first, strict=True)) if d != axis
+        ):
             raise ShapeError(
                 f"cat: tensor {i} has shape {tuple(x.array.shape)}, which differs from {tuple(first)} outside dim {dim}"
             )
@@ -313,7 +315,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise OptionError(f"pad: mode {mode!r} takes no value")
     k = len(widths) // 2
     if x.ndim not in (k + 1, k + 2):
-        raise NotImplementedError(f"pad: mode {mode!r} pads {k} dimensions of a {k + 1}- or {k + 2}-d tensor, got {x.ndim}-d")
+        raise NotImplementedError(
+            f"pad: mode {mode!r} pads {k} dimensions of a {k + 1}- or {k + 2}-d tensor, got {x.ndim}-d"
+        )
     for axis, (lo, hi) in enumerate(pairs):
         if (lo, hi) != (0, 0):
             x = _pad_by_index(x, axis, lo, hi, mode)
@@ -334,4 +338,3 @@ def _pad_by_index(x: Tensor, axis: int, lo: int, hi: int, mode: str) -> Tensor:
     else:
         places = places % n
     return P.index(x, index=(*(slice(None),) * axis, places, *(slice(None),) * (x.ndim - axis - 1)))
-

@@ -1,1 +1,6 @@
-"""To be filled in."""
+"""Optimizers and learning-rate schedules, with PyTorch's names."""
+
+from . import lr_scheduler
+from .adam import Adam, AdamW
+from .optimizer import Optimizer
+from .sgd import SGD

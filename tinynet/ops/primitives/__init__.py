@@ -52,7 +52,18 @@ from .elementwise import (
 )
 from .indexing import index, put, put_along, take_along, unindex
 from .linalg import matmul, swap
-from .reduce import amax, amin, argmax, argmin, argsort, cumsum, kept, log_softmax, reduce_all, reduce_any, softmax, sum_
+from .reduce import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    argsort,
+    cumsum,
+    kept,
+    log_softmax,
+    reduce_all,
+    reduce_any,
+    softmax,
+    sum_,
+)
 from .shape import cat, pad_constant, permute, reshape
-
-__all__ = [name for name in dir() if not name.startswith("_")]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from ._device import CPU, device
 from .autograd.node import Leaf, Node, Part, tick
-from .device import CPU, device
 from .errors import DtypeError, GraphError, OptionError, RangeError, ShapeError
 
 
@@ -213,7 +213,7 @@ class Tensor:
         """
         from .autograd.engine import backward
 
-        backward((self,), (gradient,), retain_graph, create_graph, inputs)
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """A tensor over the same memory outside the graph; changes in place through it are noticed by the graph."""

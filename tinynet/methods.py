@@ -1,0 +1,287 @@
+"""Which operations are methods of Tensor. The stub `tensor.pyi` shows them to an IDE and to mypy."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from ._device import check_device, device
+from ._tensor import Tensor, new_tensor
+from .autograd import views
+from .errors import OptionError, ShapeError
+from .ops import activation, checks, creation, elementwise, indexing, linalg, reduction, shape
+from .ops import primitives as P
+from .ops.creation import _stream
+
+ELEMENTWISE = """abs absolute add allclose bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clip cos div divide
+    eq equal erf exp expm1 floor floor_divide ge greater greater_equal gt isclose isfinite isinf isnan le less less_equal
+    log log10 log1p log2 logical_and logical_not logical_or logical_xor lt maximum minimum mul multiply ne neg negative
+    not_equal pow reciprocal remainder round rsqrt sign sin sqrt square sub subtract tan true_divide trunc"""
+REDUCTION = "all amax amin any argmax argmin cumsum logsumexp max mean min norm std sum topk var"
+SHAPE = """broadcast_to chunk clone contiguous expand expand_as flatten flip movedim narrow permute reshape reshape_as
+    split squeeze t transpose tril triu unbind unflatten unsqueeze view view_as"""
+INDEXING = "gather index_select masked_fill masked_select nonzero take_along_dim"
+LINALG = "bmm dot matmul mm mv outer"
+ACTIVATION = "relu sigmoid softmax log_softmax tanh"
+IN_PLACE = """abs ceil clamp clip cos erf exp expm1 floor log log1p neg reciprocal remainder round rsqrt sigmoid sin sqrt
+    square tan tanh trunc masked_fill pow floor_divide logical_not tril triu"""
+FAMILIES = (
+    (elementwise, ELEMENTWISE),
+    (reduction, REDUCTION),
+    (shape, SHAPE),
+    (indexing, INDEXING),
+    (linalg, LINALG),
+    (activation, ACTIVATION),
+)
+
+
+def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method `name_`: x ← function(x, …)."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return views.inplace(f"{name}_", self, lambda x: function(x, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"`{name}` in place. Raises GraphError on a leaf that requires a gradient."
+    return method
+
+
+# operators
+
+
+def _arithmetic(op: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Tensor, other: Any) -> Any:
+        return op(self, other)
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return op(other, self)
+
+    return forward, reflected
+
+
+def _guarded(op: Any) -> Callable[..., Any]:
+    """A comparison, which leaves what is no number to the other operand."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, Tensor | int | float | np.ndarray | np.generic):
+            return NotImplemented
+        return op(self, other)
+
+    return compare
+
+
+def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """self ← self + alpha·other."""
+    return views.operate_("add_", P.add, np.add, self, elementwise._scaled("add_", other, alpha))
+
+
+def sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """self ← self − alpha·other."""
+    return views.operate_("sub_", elementwise.sub, np.subtract, self, elementwise._scaled("sub_", other, alpha))
+
+
+def mul_(self: Tensor, other: Any) -> Tensor:
+    """self ← self ⊙ other."""
+    return views.operate_("mul_", P.mul, np.multiply, self, other)
+
+
+def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """self ← self / other."""
+    if rounding_mode is not None:
+        return views.inplace("div_", self, lambda x: elementwise.div(x, other, rounding_mode=rounding_mode))
+    return views.operate_("div_", P.div, np.divide, self, other)
+
+
+def relu_(self: Tensor) -> Tensor:
+    """self ← max(self, 0)."""
+    return views.inplace("relu_", self, P.relu)
+
+
+def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """self ← self + value·tensor1 ⊙ tensor2."""
+    return views.inplace("addcmul_", self, lambda x: P.add(x, P.mul(P.mul(tensor1, tensor2), value)))
+
+
+def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """self ← self + value·tensor1 / tensor2."""
+    return views.inplace("addcdiv_", self, lambda x: P.add(x, P.mul(P.div(tensor1, tensor2), value)))
+
+
+def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **kwargs: float) -> Tensor:
+    """Fill with draws from the uniform distribution on [from, to)."""
+    low = kwargs.pop("from", from_)
+    if kwargs:
+        raise OptionError(f"uniform_: unknown options {', '.join(kwargs)}")
+    draws = _stream(generator).uniform(self.array.shape, _float_dtype("uniform_", self))
+    return views.copy_(self, new_tensor(draws * (to - low) + low))
+
+
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Fill with draws from the normal distribution."""
+    if std < 0:
+        raise OptionError(f"normal_: std must be ≥ 0, got {std}")
+    draws = _stream(generator).normal(self.array.shape, _float_dtype("normal_", self))
+    return views.copy_(self, new_tensor(draws * std + mean))
+
+
+def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
+    """Fill with ones with probability `p`, else zeros."""
+    return views.copy_(self, creation.bernoulli(self.detach(), p, generator=generator))
+
+
+def _float_dtype(where: str, x: Tensor) -> np.dtype[Any]:
+    checks.floating(where, "self", x)
+    return np.dtype(np.float64) if x.array.dtype == np.float64 else np.dtype(np.float32)
+
+
+# casts and devices
+
+
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """This tensor in another dtype or on another device; itself if nothing changes and `copy` is False.
+
+    to(dtype), to(device), to(device, dtype), to(other): a device other than the CPU raises DeviceError.
+    """
+    if memory_format is not None:
+        raise NotImplementedError("to: memory_format is not supported; tensors are row-major")
+    for i, a in enumerate(args):
+        if isinstance(a, Tensor):
+            dtype = a.dtype
+        elif isinstance(a, str | _Device):
+            device = a
+        elif isinstance(a, bool) and i:
+            if i == len(args) - 1 and len(args) == 4:
+                copy = a
+        elif a is not None:
+            dtype = a
+    check_device(device, "to")
+    out = checks.to_dtype(self, dtype, "to")
+    return P.clone(out) if copy and out is self else out
+
+
+_Device = device
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor in the dtype of `other`."""
+    return checks.to_dtype(self, other.dtype, "type_as")
+
+
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """This tensor in `dtype`; without one, the name of its type."""
+    return str(self.dtype) if dtype is None else checks.to_dtype(self, dtype, "type")
+
+
+def cpu(self: Tensor) -> Tensor:
+    """This tensor: it is on the CPU."""
+    return self
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """Raises DeviceError: there is no GPU support in this build."""
+    check_device("cuda", "cuda")
+    return self
+
+
+def _casting(name: str, target: dtypes.dtype) -> Callable[[Tensor], Tensor]:
+    def method(self: Tensor) -> Tensor:
+        return checks.to_dtype(self, target, name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"This tensor as {target.name}."
+    return method
+
+
+CASTS = {
+    "half": dtypes.float16,
+    "bfloat16": dtypes.bfloat16,
+    "float": dtypes.float32,
+    "double": dtypes.float64,
+    "char": dtypes.int8,
+    "byte": dtypes.uint8,
+    "short": dtypes.int16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "bool": dtypes.bool_,
+}
+
+
+def reverse_axes(self: Tensor) -> Tensor:
+    """The dimensions in reverse order, as a view."""
+    return P.permute(self, axes=tuple(range(self.ndim))[::-1])
+
+
+def matrix_transpose(self: Tensor) -> Tensor:
+    """The last two dimensions exchanged, as a view."""
+    if self.ndim < 2:
+        raise ShapeError(f"mT: expected at least 2 dimensions, got shape {tuple(self.array.shape)}")
+    return P.swap(self)  # type: ignore[no-any-return]
+
+
+def attach() -> None:
+    """Give Tensor its methods and operators."""
+    methods: dict[str, Any] = {}
+    for module, names in FAMILIES:
+        for name in names.split():
+            methods[name] = getattr(module, name)
+    for name in IN_PLACE.split():
+        methods[name + "_"] = in_place(name, methods[name])
+    for name, target in CASTS.items():
+        methods[name] = _casting(name, target)
+    for function in (add_, sub_, mul_, div_, relu_, addcmul_, addcdiv_, uniform_, normal_, bernoulli_, to, type_as):
+        methods[function.__name__] = function
+    for function in (type, cpu, cuda, views.copy_, views.fill_, views.zero_):
+        methods[function.__name__] = function
+    methods["bernoulli"] = creation.bernoulli
+    methods["T"] = property(reverse_axes)
+    methods["mT"] = property(matrix_transpose)
+    operators = {
+        "add": P.add,
+        "sub": elementwise.sub,
+        "mul": P.mul,
+        "truediv": P.div,
+        "floordiv": elementwise.floor_divide,
+        "mod": elementwise.remainder,
+        "pow": elementwise.pow,
+        "and": elementwise.bitwise_and,
+        "or": elementwise.bitwise_or,
+        "xor": elementwise.bitwise_xor,
+        "matmul": linalg.matmul,
+    }
+    for name, op in operators.items():
+        methods[f"__{name}__"], methods[f"__r{name}__"] = _arithmetic(op)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        methods[f"__{name}__"] = _guarded(getattr(P, name))
+    methods |= {"__neg__": elementwise.neg, "__abs__": elementwise.abs, "__invert__": elementwise.bitwise_not}
+    methods |= {"__pos__": lambda self: self, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem}
+    for name in ("add", "sub", "mul"):
+        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, methods[f"{name}_"])
+    methods["__itruediv__"] = functools.partialmethod(_in_place_operator, div_)
+    methods["__ipow__"] = functools.partialmethod(_in_place_operator, methods["pow_"])
+    for name, op in (
+        ("and", elementwise.bitwise_and),
+        ("or", elementwise.bitwise_or),
+        ("xor", elementwise.bitwise_xor),
+    ):
+        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, in_place(f"bitwise_{name}", op))
+    for name, value in methods.items():
+        setattr(Tensor, name, value)
+
+
+def _in_place_operator(self: Tensor, function: Any, other: Any) -> Tensor:
+    return function(self, other)  # type: ignore[no-any-return]
+
+
+attach()

@@ -1,0 +1,3 @@
+"""Utilities over parameters."""
+
+from .clip_grad import clip_grad_norm_, clip_grad_value_

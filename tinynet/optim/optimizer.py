@@ -1,0 +1,164 @@
+"""Optimizer: parameter groups, state, and a step; with PyTorch's behaviour."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from tinynet_kernels import available, kernels_for
+
+from .._tensor import Tensor, new_tensor
+from ..autograd.modes import enable_grad, no_grad
+from ..autograd.views import changed
+from ..errors import DtypeError, GraphError, OptionError
+
+Array = np.ndarray[Any, Any]
+
+
+def check(where: str, name: str, ok: bool, value: Any, expected: str) -> None:
+    """Raise OptionError naming the option unless `ok`."""
+    if not ok:
+        raise OptionError(f"{where}: {name} must be {expected}, got {value!r}")
+
+
+class Optimizer:
+    """Parameters in groups, each with its options; a subclass defines `update(p, g, state, group)` on arrays."""
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        if isinstance(params, Tensor):
+            raise DtypeError(f"{self._name}: params must be an iterable of Tensors or dicts, got a Tensor")
+        groups = list(params)
+        if not groups:
+            raise OptionError(f"{self._name}: got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more parameters: a dict with "params" and the options that differ from the defaults."""
+        if not isinstance(param_group, dict):
+            raise DtypeError(f"{self._name}: a parameter group must be a dict, got {type(param_group).__name__}")
+        group = dict(param_group)
+        params = group.get("params")
+        items = [params] if isinstance(params, Tensor) else list(params or ())
+        if items and all(isinstance(i, tuple) for i in items):  # named_parameters()
+            group["param_names"], items = [n for n, _ in items], [p for _, p in items]
+        seen = {id(p) for g in self.param_groups for p in g["params"]}
+        for p in items:
+            if not isinstance(p, Tensor):
+                raise DtypeError(f"{self._name}: can only optimize Tensors, got {type(p).__name__}")
+            if not p.is_leaf:
+                raise GraphError(f"{self._name}: can only optimize leaf tensors")
+            if id(p) in seen:
+                raise OptionError(f"{self._name}: a parameter appears in more than one group, or twice")
+            seen.add(id(p))
+        unknown = set(group) - set(self.defaults) - {"params", "param_names", "initial_lr", "name"}
+        if unknown:
+            raise OptionError(f"{self._name}: unknown options {', '.join(sorted(unknown))}")
+        group["params"] = items
+        for name, value in self.defaults.items():
+            group.setdefault(name, value)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients (or set them to zero)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    if set_to_none:
+                        p.grad = None
+                    else:
+                        p.grad = p.grad.detach()
+                        p.grad.array[...] = 0
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; a closure is called first, and its loss returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._step_one(p, group)
+        return loss
+
+    def _step_one(self, p: Tensor, group: dict[str, Any]) -> None:
+        g = p.grad.array  # type: ignore[union-attr]
+        target = p.array if p.array.flags.c_contiguous else np.ascontiguousarray(p.array)
+        self.update(target, g, self.state[p], group)
+        if target is not p.array:
+            p.array[...] = target
+        changed(p)
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Change `p`, a contiguous array, by its gradient `g`."""
+        raise NotImplementedError(f"{self._name}.update must be overridden")
+
+    # state
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and groups, with parameters replaced by their numbers."""
+        number = {id(p): i for i, p in enumerate(itertools.chain(*(g["params"] for g in self.param_groups)))}
+        groups = [
+            {**{k: v for k, v in g.items() if k != "params"}, "params": [number[id(p)] for p in g["params"]]}
+            for g in self.param_groups
+        ]
+        return {"state": {number[id(p)]: dict(s) for p, s in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a state_dict of an optimizer with the same groups. Raises OptionError where they differ."""
+        groups, state = state_dict["param_groups"], state_dict["state"]
+        if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
+            raise OptionError(f"{self._name}.load_state_dict: the parameter groups differ in number or size")
+        by_number = {}
+        for mine, theirs in zip(self.param_groups, groups, strict=True):
+            mine.update({k: v for k, v in theirs.items() if k != "params"})
+            by_number.update(zip(theirs["params"], mine["params"], strict=True))
+        self.state.clear()
+        for number, values in state.items():
+            p = by_number[int(number) if not isinstance(number, int) else number]
+            for name, v in values.items():
+                if isinstance(v, Tensor) and v.ndim and v.array.shape != p.array.shape:
+                    raise OptionError(
+                        f"{self._name}.load_state_dict: {name} has shape {tuple(v.shape)} for a parameter of "
+                        f"shape {tuple(p.shape)}"
+                    )
+            self.state[p] = {n: _own(v, p) for n, v in values.items()}
+
+    def __repr__(self) -> str:
+        lines = [f"{self._name} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _own(value: Any, p: Tensor) -> Any:
+    """A copy of a state tensor in the parameter's dtype (step counts as they are)."""
+    if not isinstance(value, Tensor):
+        return value
+    return new_tensor(value.array.astype(p.array.dtype if value.ndim else value.array.dtype, order="C"))
+
+
+def zeros(p: Array) -> Tensor:
+    """A state tensor of zeros, contiguous."""
+    return new_tensor(np.zeros(p.shape, p.dtype))
+
+
+def kernels(p: Array, g: Array) -> Any:
+    """The kernels for these arrays, or None where a definition must do."""
+    return kernels_for(p, g) if available(p.dtype) and p.dtype == g.dtype else None
+
+
+Params = Iterable[Any]

@@ -1,0 +1,86 @@
+"""How a tensor prints: PyTorch's look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from ._tensor import Tensor, current_node
+from .autograd.node import Leaf
+
+_THRESHOLD, _EDGE, _WIDTH, _DIGITS = 1000, 3, 80, 4
+
+
+def _shown(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The elements that will be printed, which alone decide the format."""
+    if a.size <= _THRESHOLD:
+        return a
+    for axis, n in enumerate(a.shape):
+        if n > 2 * _EDGE:
+            a = np.take(a, [*range(_EDGE), *range(n - _EDGE, n)], axis=axis)
+    return a
+
+
+def _float_format(a: np.ndarray[Any, Any]) -> Callable[[Any], str]:
+    values = np.abs(a[np.isfinite(a) & (a != 0)].astype(np.float64))
+    if values.size == 0:
+        spec = ".0f" if np.isfinite(a).all() else ".4f"
+        whole = bool(np.isfinite(a).any())
+    elif np.all(values == np.rint(values)):
+        large = values.max() / values.min() > 1000 or values.max() > 1e8
+        spec, whole = (".4e", False) if large and values.max() > 1e8 else (".0f", True)
+    elif values.max() / values.min() > 1000 or values.max() > 1e8 or values.min() < 1e-4:
+        spec, whole = ".4e", False
+    else:
+        spec, whole = f".{_DIGITS}f", False
+
+    def one(v: Any) -> str:
+        text = format(float(v), spec)
+        return text + "." if whole and np.isfinite(v) else text
+
+    width = max((len(one(v)) for v in a.reshape(-1)), default=0)
+    return lambda v: one(v).rjust(width)
+
+
+def _body(a: np.ndarray[Any, Any]) -> str:
+    if a.dtype.char in dtypes.FLOAT_CHARS:
+        wide = a.astype(np.float64)
+        formatter = _float_format(_shown(wide))
+        a = wide
+    else:
+        texts = [str(v) for v in _shown(a).reshape(-1).tolist()]
+        width = max(map(len, texts), default=0)
+
+        def formatter(v: Any) -> str:
+            return str(v).rjust(width)
+
+    if a.ndim == 0:
+        return formatter(a[()]).strip()
+    return np.array2string(
+        a,
+        separator=", ",
+        prefix="tensor(",
+        formatter={"all": formatter},
+        threshold=_THRESHOLD,
+        edgeitems=_EDGE,
+        max_line_width=_WIDTH,
+    )
+
+
+def tensor_repr(x: Tensor) -> str:
+    """`tensor([...], dtype=…, requires_grad=True)`, leaving out what is the default."""
+    a = x.array
+    parts = ["[]" if a.size == 0 else _body(a)]
+    if a.size == 0 and a.ndim != 1:
+        parts.append(f"size={tuple(a.shape)}")
+    usual = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
+    if x.dtype not in usual or (a.size == 0 and x.dtype is not usual[0]):
+        parts.append(f"dtype={x.dtype}")
+    node = current_node(x)
+    if node is not None:
+        parts.append("requires_grad=True" if type(node) is Leaf else f"grad_fn=<{node.name()}>")
+    text = f"tensor({', '.join(parts)})"
+    return text if type(x) is Tensor else f"{type(x).__name__} containing:\n{text}"

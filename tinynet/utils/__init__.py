@@ -1,0 +1,3 @@
+"""PyTorch's `torch.utils`: `utils.data`."""
+
+from . import data
