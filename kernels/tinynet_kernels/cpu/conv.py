@@ -13,6 +13,7 @@ from numba import prange
 from . import conv_depthwise as depthwise
 from .arrays import Array, contiguous, optional, product, triple
 from .blas import gemm, gemm_address
+from .conv_depthwise import inside
 from .jit import inner, kernel
 
 Ints = tuple[int, ...]
@@ -54,7 +55,17 @@ def conv_forward(
     chunks = min(_CHUNKS, images * groups * -(-pixels // tile))
     columns = np.empty((chunks, 0 if direct else taps * tile), x.dtype)
     _forward(
-        work, gemm_address(x.dtype), *flat, columns, images, groups, channels, filters // groups, tile, direct, *geometry
+        work,
+        gemm_address(x.dtype),
+        *flat,
+        columns,
+        images,
+        groups,
+        channels,
+        filters // groups,
+        tile,
+        direct,
+        *geometry,
     )
     return y
 
@@ -258,17 +269,6 @@ def _grad_weight_tile(  # type: ignore[no-untyped-def]
         else:
             _im2col(x, xo, channels, columns, p0, p1, size, kernel_size, stride, padding, dilation, out)
             gemm(address, False, True, filters, taps, width, dy, yo, pixels, columns, 0, width, 1.0, dw, wo, taps)
-
-
-@inner
-def inside(ow, run, first, stride, width):  # type: ignore[no-untyped-def]
-    """Of the output positions ow … ow + run − 1, the range [lo, hi) whose input `first + ow·stride` lies inside."""
-    lo, hi = ow, ow + run
-    if first < 0:
-        lo = min(max(lo, (stride - 1 - first) // stride), hi)
-    last = width - 1 - first
-    hi = max(min(hi, last // stride + 1), lo) if last >= 0 else lo
-    return lo, hi
 
 
 @inner

@@ -12,6 +12,17 @@ from numba import prange
 from .jit import inner, kernel
 
 
+@inner
+def inside(ow, run, first, stride, width):  # type: ignore[no-untyped-def]
+    """Of the output positions ow … ow + run − 1, the range [lo, hi) whose input `first + ow·stride` lies inside."""
+    lo, hi = ow, ow + run
+    if first < 0:
+        lo = min(max(lo, (stride - 1 - first) // stride), hi)
+    last = width - 1 - first
+    hi = max(min(hi, last // stride + 1), lo) if last >= 0 else lo
+    return lo, hi
+
+
 @kernel
 def forward(  # type: ignore[no-untyped-def]
     x, w, b, y, images, filters, multiplier, size, kernel_size, stride, padding, dilation, out
@@ -37,15 +48,6 @@ def grad_weight(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _row_range(first, stride, width, n):  # type: ignore[no-untyped-def]
-    """Of n output positions, the range [lo, hi) whose input `first + i·stride` lies inside."""
-    lo = 0 if first >= 0 else min(n, (stride - 1 - first) // stride)
-    last = width - 1 - first
-    hi = max(lo, min(n, last // stride + 1)) if last >= 0 else lo
-    return lo, hi
-
-
-@inner
 def _forward_plane(  # type: ignore[no-untyped-def]
     x, w, b, y, plane, filters, multiplier, size, kernel_size, stride, padding, dilation, out
 ):
@@ -55,12 +57,12 @@ def _forward_plane(  # type: ignore[no-untyped-def]
     tap = o * kernel_size[0] * kernel_size[1] * kernel_size[2]
     y[yo : yo + pixels] = b[o] if b.size > 0 else 0
     for kd in range(kernel_size[0]):
-        dlo, dhi = _row_range(kd * dilation[0] - padding[0], stride[0], size[0], out[0])
+        dlo, dhi = inside(0, out[0], kd * dilation[0] - padding[0], stride[0], size[0])
         for kh in range(kernel_size[1]):
-            hlo, hhi = _row_range(kh * dilation[1] - padding[1], stride[1], size[1], out[1])
+            hlo, hhi = inside(0, out[1], kh * dilation[1] - padding[1], stride[1], size[1])
             for kw in range(kernel_size[2]):
                 first = kw * dilation[2] - padding[2]
-                lo, hi = _row_range(first, stride[2], size[2], out[2])
+                lo, hi = inside(0, out[2], first, stride[2], size[2])
                 factor = w[tap]
                 tap += 1
                 for od in range(dlo, dhi):
@@ -88,12 +90,12 @@ def _grad_input_plane(  # type: ignore[no-untyped-def]
     for m in range(multiplier):
         yo = (plane * multiplier + m) * pixels
         for kd in range(kernel_size[0]):
-            dlo, dhi = _row_range(kd * dilation[0] - padding[0], stride[0], size[0], out[0])
+            dlo, dhi = inside(0, out[0], kd * dilation[0] - padding[0], stride[0], size[0])
             for kh in range(kernel_size[1]):
-                hlo, hhi = _row_range(kh * dilation[1] - padding[1], stride[1], size[1], out[1])
+                hlo, hhi = inside(0, out[1], kh * dilation[1] - padding[1], stride[1], size[1])
                 for kw in range(kernel_size[2]):
                     first = kw * dilation[2] - padding[2]
-                    lo, hi = _row_range(first, stride[2], size[2], out[2])
+                    lo, hi = inside(0, out[2], first, stride[2], size[2])
                     factor = w[tap]
                     tap += 1
                     for od in range(dlo, dhi):
@@ -122,12 +124,12 @@ def _grad_filter(  # type: ignore[no-untyped-def]
         xo, yo = (n * (filters // multiplier) + o // multiplier) * volume, (n * filters + o) * pixels
         tap = 0
         for kd in range(kernel_size[0]):
-            dlo, dhi = _row_range(kd * dilation[0] - padding[0], stride[0], size[0], out[0])
+            dlo, dhi = inside(0, out[0], kd * dilation[0] - padding[0], stride[0], size[0])
             for kh in range(kernel_size[1]):
-                hlo, hhi = _row_range(kh * dilation[1] - padding[1], stride[1], size[1], out[1])
+                hlo, hhi = inside(0, out[1], kh * dilation[1] - padding[1], stride[1], size[1])
                 for kw in range(kernel_size[2]):
                     first = kw * dilation[2] - padding[2]
-                    lo, hi = _row_range(first, stride[2], size[2], out[2])
+                    lo, hi = inside(0, out[2], first, stride[2], size[2])
                     for od in range(dlo, dhi):
                         d = od * stride[0] - padding[0] + kd * dilation[0]
                         for oh in range(hlo, hhi):
