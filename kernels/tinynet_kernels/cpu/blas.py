@@ -31,7 +31,7 @@ def _one_thread() -> None:
     # Only the library that belongs to SciPy: NumPy's is the user's to set. Where both use one library (some
     # distributions), it stays as it is: kernels are then right, and as fast as nested threads let them.
     import scipy
-    import scipy.linalg.cython_blas  # noqa: F401
+    import scipy.linalg.cython_blas
     from threadpoolctl import ThreadpoolController
 
     package = os.path.dirname(os.path.abspath(scipy.__file__))
@@ -41,7 +41,7 @@ def _one_thread() -> None:
             library.set_num_threads(1)
 
 
-@intrinsic
+@intrinsic  # type: ignore[misc, unused-ignore]
 def _call_gemm(typingctx, address, ta, tb, m, n, k, a, ao, lda, b, bo, ldb, beta, c, co, ldc):  # type: ignore[no-untyped-def]
     """C = op(A) op(B) + beta C on row-major blocks that begin at the offsets ao, bo, co of the arrays."""
     sig = types.void(address, ta, tb, m, n, k, a, ao, lda, b, bo, ldb, beta, c, co, ldc)
@@ -86,4 +86,4 @@ def gemm(address, ta, tb, m, n, k, a, ao, lda, b, bo, ldb, beta, c, co, ldc):  #
             for i in range(m):
                 c[co + i * ldc : co + i * ldc + n] = 0
         return
-    _call_gemm(address, ta, tb, m, n, k, a, ao, lda, b, bo, ldb, beta, c, co, ldc)
+    _call_gemm(address, ta, tb, m, n, k, a, ao, lda, b, bo, ldb, beta, c, co, ldc)  # type: ignore[call-arg, unused-ignore]

@@ -41,8 +41,7 @@ def conv_forward(
     y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     if y.size == 0:
         return y
-    geometry = (triple(size, 1), triple(kernel_size, 1), triple(stride, 1))
-    geometry += (triple(padding, 0), triple(dilation, 1), triple(out, 1))
+    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
     images, channels, filters = x.shape[0], w.shape[1], w.shape[0]
     work = y.size * (channels * product(kernel_size) + 1) // 8
     flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
@@ -84,8 +83,7 @@ def conv_grad_input(
     dx = np.zeros((images, channels * groups, *size), dy.dtype)
     if dx.size == 0 or dy.size == 0:
         return dx
-    geometry = (triple(size, 1), triple(kernel_size, 1), triple(stride, 1))
-    geometry += (triple(padding, 0), triple(dilation, 1), triple(out, 1))
+    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
     work = dy.size * channels * product(kernel_size) // 8
     flat = (contiguous(dy).reshape(-1), contiguous(w).reshape(-1), dx.reshape(-1))
     if channels == 1 and groups > 1:
@@ -120,8 +118,7 @@ def conv_grad_weight(
     shape = (filters, channels, *kernel_size)
     if dy.size == 0 or x.size == 0 or product(shape) == 0:
         return np.zeros(shape, dy.dtype)
-    geometry = (triple(size, 1), triple(tuple(kernel_size), 1), triple(stride, 1))
-    geometry += (triple(padding, 0), triple(dilation, 1), triple(out, 1))
+    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
     pixels, taps = product(out), channels * product(kernel_size)
     work = dy.size * taps // 8
     flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
@@ -153,6 +150,16 @@ def conv_grad_bias(dy: Array) -> Array:
     if dy.size:
         _channel_sums(dy.size, contiguous(dy).reshape(dy.shape[0], dy.shape[1], -1), db)
     return db
+
+
+def _geometry(
+    size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+) -> tuple[Ints, ...]:
+    """The six tuples that kernels take, each over three axes."""
+    return (
+        triple(size, 1), triple(kernel_size, 1), triple(stride, 1), triple(padding, 0), triple(dilation, 1),
+        triple(out, 1),
+    )  # fmt: skip
 
 
 def _is_matrix_product(kernel_size: Ints, stride: Ints, padding: Ints) -> bool:

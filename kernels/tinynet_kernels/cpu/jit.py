@@ -72,9 +72,9 @@ class Kernel:
         return self._compiled(parallel=True)
 
     def _compiled(self, *, parallel: bool) -> Any:
-        options = {"nogil": True, "error_model": "numpy", "fastmath": self._fastmath, "parallel": parallel}
-        dispatcher = numba.njit(**options)(self._function)
-        if isinstance(dispatcher, numba.core.dispatcher.Dispatcher):  # a plain function when the JIT is off
+        options: dict[str, Any] = {"fastmath": self._fastmath, "parallel": parallel}
+        dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **options)(self._function)
+        if dispatcher is not self._function:  # it is when the JIT is off
             _timer.watch(dispatcher)
             folder = _code_folder()
             if folder is not None:
@@ -160,7 +160,7 @@ def source_key(package: Path = _PACKAGE) -> str:
     import llvmlite
 
     digest = hashlib.sha256()
-    config = numba.config
+    config: Any = numba.config
     switches = (config.BOUNDSCHECK, config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.DEBUGINFO_DEFAULT)
     digest.update(repr((sys.version_info[:2], numba.__version__, llvmlite.__version__, switches)).encode())
     for path in sorted(package.rglob("*.py")):

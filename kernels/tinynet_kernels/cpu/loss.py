@@ -8,6 +8,7 @@ the caller has checked them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -134,7 +135,7 @@ def bce_with_logits_forward(
 def bce_with_logits_backward(
     dloss: Array, x: Array, y: Array, weight: Array | None, pos_weight: Array | None, *, reduction: str
 ) -> tuple[Array, Array]:
-    """``dx = g · w · ((1 − y) − (1 + (q − 1) · y) · σ(−x))``, ``dy = g · w · (q · log(1 + exp(−x)) − log(1 + exp(x)))``.
+    """``dx = g · w · (1 − y − (1 + (q − 1) y) · σ(−x))``, ``dy = g · w · (q · log(1 + exp(−x)) − log(1 + exp(x)))``.
 
     Arguments as in `bce_with_logits_forward`, dloss of x's shape for 'none', else 0-d; g is dloss, for 'mean' over the
     number of elements → dx, dy of x's shape. Parallel over chunks. Floor: the inputs, dx and dy once.
@@ -147,7 +148,7 @@ def bce_with_logits_backward(
     return dx, dy
 
 
-def _reduced(rows: Array, weights: Array, reduction: str, dtype: np.dtype) -> Array:  # type: ignore[type-arg]
+def _reduced(rows: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:
     if reduction == "none":
         return rows.astype(dtype)
     total = rows.sum()
@@ -157,7 +158,7 @@ def _reduced(rows: Array, weights: Array, reduction: str, dtype: np.dtype) -> Ar
     return np.asarray(total, dtype)
 
 
-def _total(sums: Array, count: int, reduction: str, dtype: np.dtype) -> Array:  # type: ignore[type-arg]
+def _total(sums: Array, count: int, reduction: str, dtype: np.dtype[Any]) -> Array:
     total = sums.sum()
     if reduction == "mean":
         with np.errstate(invalid="ignore"):
@@ -165,7 +166,7 @@ def _total(sums: Array, count: int, reduction: str, dtype: np.dtype) -> Array:  
     return np.asarray(total, dtype)
 
 
-def _gradients(dloss: Array, count: int, reduction: str, dtype: np.dtype) -> Array:  # type: ignore[type-arg]
+def _gradients(dloss: Array, count: int, reduction: str, dtype: np.dtype[Any]) -> Array:
     """The gradient of each element's loss, flat; one element where it is the same for all."""
     if reduction == "none":
         return contiguous(dloss).reshape(-1)

@@ -7,8 +7,11 @@ calling thread, so kernels may run in several Python threads at once without a l
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import threading
+from typing import Any
 
 import numba
 
@@ -25,7 +28,7 @@ def get_num_threads() -> int:
     """The number of threads that large kernels use (1 in a forked child)."""
     if serial_only:
         return 1
-    return _number if _number is not None else numba.config.NUMBA_NUM_THREADS
+    return _number if _number is not None else _most()
 
 
 def set_num_threads(n: int) -> None:
@@ -40,7 +43,12 @@ def set_num_threads(n: int) -> None:
     n = n.__index__()
     if n < 1:
         raise ValueError(f"the number of threads must be at least 1, not {n}")
-    _number = min(n, numba.config.NUMBA_NUM_THREADS)
+    _number = min(n, _most())
+
+
+def _most() -> int:
+    config: Any = numba.config
+    return int(config.NUMBA_NUM_THREADS)
 
 
 def prepare() -> None:
@@ -60,13 +68,11 @@ def _choose_layer() -> None:
             return
         from numba.np.ufunc import parallel
 
-        if numba.config.THREADING_LAYER == "default" and not parallel._is_initialized:
-            try:
-                from numba.np.ufunc import omppool  # noqa: F401
-            except ImportError:  # no OpenMP here: Numba takes what there is
-                pass
-            else:
-                numba.config.THREADING_LAYER = "omp"
+        config: Any = numba.config
+        if config.THREADING_LAYER == "default" and not parallel._is_initialized:
+            with contextlib.suppress(ImportError):  # no OpenMP here: Numba takes what there is
+                importlib.import_module("numba.np.ufunc.omppool")
+                config.THREADING_LAYER = "omp"
         _layer_chosen = True
 
 
