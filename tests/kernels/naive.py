@@ -17,17 +17,18 @@ def out_size(size, kernel_size, stride, padding, dilation):
 
 
 def conv(x, w, b, *, stride, padding, dilation, groups):
+    """One term a tap: the padded input from the tap's position on, every stride-th element."""
     size, kernel_size = x.shape[2:], w.shape[2:]
     out = out_size(size, kernel_size, stride, padding, dilation)
     y = np.zeros((x.shape[0], w.shape[0], *out))
+    x = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
     per_group, filters = w.shape[1], w.shape[0] // groups
-    for o in range(w.shape[0]):
-        channels = slice(o // filters * per_group, (o // filters + 1) * per_group)
-        for p in index_space(*out):
-            for t in index_space(*kernel_size):
-                i = tuple(a * s - q + b * d for a, s, q, b, d in zip(p, stride, padding, t, dilation, strict=True))
-                if all(0 <= a < n for a, n in zip(i, size, strict=True)):
-                    y[(slice(None), o, *p)] += x[(slice(None), channels, *i)] @ w[(o, slice(None), *t)]
+    for g in range(groups):
+        channels, mine = slice(g * per_group, (g + 1) * per_group), slice(g * filters, (g + 1) * filters)
+        for t in index_space(*kernel_size):
+            begin = [a * d for a, d in zip(t, dilation, strict=True)]
+            taps = tuple(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(begin, stride, out, strict=True))
+            y[:, mine] += np.einsum("nc...,oc->no...", x[(slice(None), channels, *taps)], w[(mine, slice(None), *t)])
     if b is not None:
         y += b.reshape(-1, *(1,) * len(size))
     return y
