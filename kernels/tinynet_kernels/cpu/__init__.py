@@ -1,1 +1,76 @@
-"""CPU kernels (Numba)."""
+"""CPU kernels (Numba): one family a file, re-exported here.
+
+Arrays are positional, options keyword-only; results are new arrays, but for the functions whose names end in `_`. All
+serve float32 and float64. Callers have checked shapes, options and indices.
+"""
+
+from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
+from .dropout import dropout_backward, dropout_forward
+from .embedding import embedding_backward, embedding_forward
+from .jit import cache_dir
+from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
+from .loss import (
+    bce_with_logits_backward,
+    bce_with_logits_forward,
+    cross_entropy_backward,
+    cross_entropy_forward,
+    mse_backward,
+    mse_forward,
+    nll_backward,
+    nll_forward,
+)
+from .matmul import matmul
+from .norm import batch_norm_backward, batch_norm_forward
+from .optim import adam_step_, sgd_step_
+from .pool import (
+    adaptive_avg_pool_backward,
+    adaptive_avg_pool_forward,
+    adaptive_max_pool_backward,
+    adaptive_max_pool_forward,
+    avg_pool_backward,
+    avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
+from .random import philox_u32
+from .threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "adam_step_",
+    "adaptive_avg_pool_backward",
+    "adaptive_avg_pool_forward",
+    "adaptive_max_pool_backward",
+    "adaptive_max_pool_forward",
+    "avg_pool_backward",
+    "avg_pool_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "bce_with_logits_backward",
+    "bce_with_logits_forward",
+    "cache_dir",
+    "conv_forward",
+    "conv_grad_bias",
+    "conv_grad_input",
+    "conv_grad_weight",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding_backward",
+    "embedding_forward",
+    "get_num_threads",
+    "linear_forward",
+    "linear_grad_bias",
+    "linear_grad_input",
+    "linear_grad_weight",
+    "matmul",
+    "max_pool_backward",
+    "max_pool_forward",
+    "mse_backward",
+    "mse_forward",
+    "nll_backward",
+    "nll_forward",
+    "philox_u32",
+    "set_num_threads",
+    "sgd_step_",
+]
