@@ -7,7 +7,10 @@ the state is the seed and the number of the next block.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -132,6 +135,28 @@ class Generator:
 
 
 default_generator = Generator()
+
+
+class _Local(threading.local):
+    generator: Generator | None = None
+
+
+_local = _Local()
+
+
+def current_generator() -> Generator:
+    """The stream that this thread draws from: the default one, or a data loader's for the batch at hand."""
+    return _local.generator or default_generator
+
+
+@contextlib.contextmanager
+def use_generator(generator: Generator) -> Iterator[None]:
+    """Within it this thread draws from `generator` in place of the default one."""
+    before, _local.generator = _local.generator, generator
+    try:
+        yield
+    finally:
+        _local.generator = before
 
 
 def manual_seed(seed: int) -> Generator:

@@ -1,1 +1,5 @@
-"""To be filled in."""
+"""The systems that the documents name, each readable beside its paper."""
+
+from .cnn import CNN
+from .lenet import LeNet
+from .mlp import MLP

@@ -11,7 +11,7 @@ from .._tensor import Tensor, new_tensor
 from ..autograd.modes import no_grad
 from ..autograd.views import copy_, fill_
 from ..errors import OptionError, ShapeError
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -49,12 +49,12 @@ def _wide(tensor: Tensor) -> np.dtype[Any]:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Draws from the uniform distribution on [a, b)."""
-    return _fill(tensor, (generator or default_generator).uniform(tensor.array.shape, _wide(tensor)) * (b - a) + a)
+    return _fill(tensor, (generator or current_generator()).uniform(tensor.array.shape, _wide(tensor)) * (b - a) + a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Draws from the normal distribution."""
-    return _fill(tensor, (generator or default_generator).normal(tensor.array.shape, _wide(tensor)) * std + mean)
+    return _fill(tensor, (generator or current_generator()).normal(tensor.array.shape, _wide(tensor)) * std + mean)
 
 
 def trunc_normal_(
@@ -69,7 +69,7 @@ def trunc_normal_(
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
-    u = (generator or default_generator).uniform(tensor.array.shape, np.dtype(np.float64))
+    u = (generator or current_generator()).uniform(tensor.array.shape, np.dtype(np.float64))
     return _fill(tensor, np.clip(ndtri(low + u * (high - low)) * std + mean, a, b))
 
 
@@ -142,7 +142,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     if tensor.ndim < 2:
         raise ShapeError(f"orthogonal_: expected at least 2 dimensions, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.array.shape[0], math.prod(tensor.array.shape[1:])
-    draws = (generator or default_generator).normal((max(rows, columns), min(rows, columns)), np.dtype(np.float64))
+    draws = (generator or current_generator()).normal((max(rows, columns), min(rows, columns)), np.dtype(np.float64))
     q, r = np.linalg.qr(draws)
     q = q * np.sign(np.diagonal(r))
     return _fill(tensor, gain * (q.T if rows < columns else q).reshape(tensor.array.shape))

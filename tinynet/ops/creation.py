@@ -11,7 +11,7 @@ from .. import dtypes
 from .._device import check_device
 from .._tensor import Tensor, new_tensor
 from ..errors import DtypeError, OptionError, ShapeError
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 from . import checks
 from .checks import sizes, tensor_of
 
@@ -195,7 +195,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 def _stream(generator: Generator | None) -> Generator:
     if generator is not None and not isinstance(generator, Generator):
         raise DtypeError(f"generator must be a tinynet.Generator, got {type(generator).__name__}")
-    return generator or default_generator
+    return generator or current_generator()
 
 
 def _floats(where: str, dtype: Any) -> np.dtype[Any]:

@@ -10,7 +10,7 @@ from tinynet_kernels import kernels_for
 from .._tensor import Tensor, new_tensor
 from ..autograd.fused import Fused
 from ..errors import OptionError
-from ..random import default_generator
+from ..random import current_generator
 from . import primitives as P
 from .activation import _place
 from .checks import floating
@@ -46,5 +46,5 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return x
     if p == 1.0:
         return _place("dropout", x, P.mul(x, 0.0), inplace)
-    keep = default_generator.uniform(x.array.shape, np.dtype(np.float32)) >= np.float32(p)
+    keep = current_generator().uniform(x.array.shape, np.dtype(np.float32)) >= np.float32(p)
     return _place("dropout", x, _dropout(x, new_tensor(keep), p=float(p)), inplace)

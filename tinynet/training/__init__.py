@@ -1,1 +1,5 @@
-"""To be filled in."""
+"""Training: the loop, checkpoints, metrics, plots; `train(Config(...), folder)` is the command line's whole job."""
+
+from .metrics import Evaluation, evaluate
+from .run import Config, Result, evaluate_run, read_config, train
+from .trainer import Interrupted, Trainer

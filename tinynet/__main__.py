@@ -1,0 +1,5 @@
+"""`python -m tinynet`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m tinynet.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,100 @@
+"""The commands, with their options."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import __version__
+
+_MODELS, _DATA, _OPTIMIZERS = ("mlp", "lenet", "cnn"), ("digits", "mnist", "fashion-mnist"), ("sgd", "adam", "adamw")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tinynet")
+def tinynet() -> None:
+    """A deep-learning engine from scratch. Add --debug to any command for a traceback."""
+
+
+@tinynet.command()
+@click.argument("model", type=click.Choice(_MODELS))
+@click.option("--data", type=click.Choice(_DATA), help="What to train on.  [default: digits]")
+@click.option("--data-dir", type=click.Path(), help="A folder with the IDX files of mnist or fashion-mnist.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 30 for digits, else 12]")
+@click.option("--batch-size", type=click.IntRange(1), help="Samples a step.  [default: 32]")
+@click.option("--lr", type=float, help="The learning rate at the start.  [default: 0.002, sgd 0.05]")
+@click.option("--optimizer", type=click.Choice(_OPTIMIZERS), help="How to descend.  [default: adam]")
+@click.option("--seed", type=int, help="Of parameters and order.  [default: 0]")
+@click.option("--threads", type=click.IntRange(1), help="Of the kernels; results do not depend on it.")
+@click.option("--out", type=click.Path(), help="The run's folder.  [default: runs/MODEL-DATA-seedN, numbered]")
+@click.option("--resume", type=click.Path(), metavar="RUN", help="Go on with the run in this folder.")
+def train(model: str, out: str | None, resume: str | None, **options: Any) -> int:
+    """Train MODEL on handwritten digits; everything that comes of it goes into a run folder."""
+    from .. import set_strict
+    from ..training import Config, Interrupted, read_config
+    from ..training import train as run
+
+    set_strict(True)
+    given = {name: value for name, value in options.items() if value is not None}
+    if resume is not None:
+        config, folder = _resumed(read_config(resume), model, given, out), Path(resume)
+    else:
+        config = Config(model=model, **given)
+        folder = Path(out) if out is not None else _new_folder(config)
+    click.echo(f"{config.model} on {config.data}, seed {config.seed}: {folder}", err=True)
+    try:
+        result = run(config, folder, resume=resume is not None)
+    except Interrupted:
+        click.echo(f"interrupted and saved; go on with: tinynet train {config.model} --resume {folder}", err=True)
+        return 130
+    best = result.best
+    click.echo(
+        f"test accuracy {best.accuracy:.2%} (loss {best.loss:.4f}) at epoch {result.best_epoch}; "
+        f"last epoch {result.history[-1]['test_accuracy']:.2%}; run in {folder}"
+    )
+    return 0
+
+
+def _resumed(config: Any, model: str, given: dict[str, Any], out: str | None) -> Any:
+    """The run's own configuration; only `threads` may change, since everything else would change the result."""
+    if out is not None:
+        raise click.UsageError("--resume goes on in the run's own folder; leave --out away")
+    for name, value in {"model": model, **given}.items():
+        if name != "threads" and getattr(config, name) != value:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--resume: the run has {option} {getattr(config, name)!r}, not {value!r}")
+    return dataclasses.replace(config, threads=given.get("threads", config.threads))
+
+
+def _new_folder(config: Any) -> Path:
+    """runs/MODEL-DATA-seedN, with a number where that exists."""
+    base = Path("runs") / f"{config.model}-{config.data}-seed{config.seed}"
+    folder, number = base, 2
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder
+
+
+@tinynet.command("eval")
+@click.argument("run", type=click.Path())
+def evaluate(run: str) -> None:
+    """Evaluate the best checkpoint of RUN, a folder, on the test part of its data."""
+    from ..training import evaluate_run
+
+    config, epoch, result = evaluate_run(run)
+    click.echo(f"{config.model} on {config.data}, epoch {epoch}: {result.count} test samples")
+    click.echo(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
+    for label, recall in enumerate(result.recall()):
+        click.echo(f"  class {label}: {recall:7.2%} of {int(result.confusion[label].sum())}")
+
+
+@tinynet.command()
+def info() -> None:
+    """Versions, processor, threads, BLAS and kernel cache."""
+    from .info import lines
+
+    for line in lines():
+        click.echo(line)
