@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import safetensors
+import safetensors.numpy
 
 from . import dtypes
 from ._device import check_device
@@ -47,10 +47,10 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
 
     Raises DtypeError naming the place of anything else.
     """
-    tensors: dict[str, dict[str, Any]] = {}
+    tensors: dict[str, np.ndarray[Any, Any]] = {}
     tree = _encode(obj, "obj", tensors)
     metadata = {"format": "tinynet", _KEY: json.dumps({"version": _VERSION, "tree": tree})}
-    data = safetensors.serialize(tensors, metadata=metadata)
+    data = safetensors.numpy.save(tensors, metadata=metadata)
     if hasattr(f, "write"):
         f.write(data)
     else:
@@ -58,11 +58,10 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
             file.write(data)
 
 
-def _encode(value: Any, where: str, tensors: dict[str, dict[str, Any]]) -> Any:
+def _encode(value: Any, where: str, tensors: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, Tensor):
-        name, array = str(len(tensors)), np.asarray(value.array, order="C")
-        little = array if array.dtype.byteorder in "=<|" else array.astype(array.dtype.newbyteorder("<"))
-        tensors[name] = {"dtype": value.dtype.name, "shape": list(array.shape), "data": little.tobytes()}
+        name = str(len(tensors))
+        tensors[name] = np.asarray(value.array, order="C")
         return {"tensor": name, "requires_grad": value.is_leaf and value.requires_grad}
     if value is None or isinstance(value, bool | int | float | str):
         return value if type(value) in (bool, int, float, str, type(None)) else _plain(value)

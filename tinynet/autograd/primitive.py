@@ -79,6 +79,9 @@ class Primitive:
             self.gradients = [
                 Gradient(gradients["d" + n], self.inputs, False) if "d" + n in gradients else None for n in self.inputs
             ]
+            unknown = set(gradients) - {"d" + n for n in self.inputs}
+            if unknown:
+                raise TypeError(f"{name}: gradients {sorted(unknown)} belong to no input; the inputs are {self.inputs}")
         self.differentiable = bool(gradients)
         self.plans = [self.plan(mask) for mask in range(1 << len(self.inputs))]
 

@@ -17,24 +17,24 @@ def is_basic(key: tuple[Any, ...]) -> bool:
     return not any(isinstance(k, np.ndarray | list) for k in key)
 
 
-def scatter_add(dz: Array, places: Array, size: int) -> Array:
-    """Σ of dz by place, in a fixed order; float64 sums, rounded once."""
-    flat = np.bincount(places.reshape(-1), weights=dz.reshape(-1).astype(np.float64), minlength=size)
-    return flat.astype(dz.dtype)
+def scatter_add(x: Array, places: Array, size: int) -> Array:
+    """Σ of x by place, in a fixed order; float64 sums, rounded once."""
+    flat = np.bincount(places.reshape(-1), weights=x.reshape(-1).astype(np.float64), minlength=size)
+    return flat.astype(x.dtype)
 
 
 def _index(x: Array, *, index: tuple[Any, ...]) -> Array:
     return np.asarray(x[(*index, ...)])  # the Ellipsis keeps a 0-d result a view
 
 
-def _unindex(dz: Array, *, index: tuple[Any, ...], source: tuple[int, ...]) -> Array:
+def _unindex(x: Array, *, index: tuple[Any, ...], source: tuple[int, ...]) -> Array:
     if is_basic(index):
-        out = np.zeros(source, dz.dtype)
-        out[index] = dz
+        out = np.zeros(source, x.dtype)
+        out[index] = x
         return out
     size = math.prod(source)
     places = np.arange(size).reshape(source)[index]
-    return scatter_add(dz, places, size).reshape(source)
+    return scatter_add(x, places, size).reshape(source)
 
 
 # z = x[index] and its transpose
@@ -68,10 +68,10 @@ put = Primitive(
 )
 
 
-def _put_along(dz: Array, i: Array, *, axis: int, source: tuple[int, ...]) -> Array:
+def _put_along(x: Array, k: Array, *, axis: int, source: tuple[int, ...]) -> Array:
     size = math.prod(source)
-    places = np.take_along_axis(np.arange(size).reshape(source), i, axis)
-    return scatter_add(dz, places, size).reshape(source)
+    places = np.take_along_axis(np.arange(size).reshape(source), k, axis)
+    return scatter_add(x, places, size).reshape(source)
 
 
 # z[…, k, …] = x[…, i[…, k, …], …] and its transpose
@@ -83,7 +83,7 @@ take_along = Primitive(
 )
 put_along = Primitive(
     "put_along",
-    lambda x, k, *, axis, source: _put_along(x, k, axis=axis, source=source),
+    _put_along,
     promote=None,
     dx=lambda dz, k, axis: take_along(dz, k, axis=axis),
 )
