@@ -70,7 +70,7 @@ def avg_pool_forward(
     if y.size:
         _avg_pool(
             y.size * product(kernel_size), _planes(x), _planes(y), triple(kernel_size, 1), triple(stride, 1),
-            triple(padding, 0), count_include_pad, divisor_override or 0,
+            triple(padding, 0), count_include_pad, divisor_override or 0, False,
         )  # fmt: skip
     return y
 
@@ -92,9 +92,9 @@ def avg_pool_backward(
     """
     dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
-        _avg_pool_transposed(
-            dy.size * product(kernel_size), _planes(dy), _planes(dx), triple(kernel_size, 1), triple(stride, 1),
-            triple(padding, 0), count_include_pad, divisor_override or 0,
+        _avg_pool(
+            dy.size * product(kernel_size), _planes(dx), _planes(dy), triple(kernel_size, 1), triple(stride, 1),
+            triple(padding, 0), count_include_pad, divisor_override or 0, True,
         )  # fmt: skip
     return dx
 
@@ -107,7 +107,7 @@ def adaptive_avg_pool_forward(x: Array, *, output_size: Ints) -> Array:
     """
     y = np.empty((*x.shape[:2], *output_size), x.dtype)
     if y.size:
-        _adaptive_avg(max(x.size, y.size), _planes(x), _planes(y))
+        _adaptive_avg(max(x.size, y.size), _planes(x), _planes(y), False)
     return y
 
 
@@ -119,7 +119,7 @@ def adaptive_avg_pool_backward(dy: Array, *, input_size: Ints) -> Array:
     """
     dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
-        _adaptive_avg_transposed(max(dx.size, dy.size), _planes(dy), _planes(dx))
+        _adaptive_avg(max(dx.size, dy.size), _planes(dx), _planes(dy), True)
     return dx
 
 
@@ -223,15 +223,9 @@ def _scatter_plane(dy, indices, dx):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _avg_pool(x, y, kernel_size, stride, padding, include, divisor):  # type: ignore[no-untyped-def]
+def _avg_pool(x, y, kernel_size, stride, padding, include, divisor, transposed):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
-        _avg_plane(x[plane], y[plane], kernel_size, stride, padding, include, divisor, False)
-
-
-@kernel
-def _avg_pool_transposed(dy, dx, kernel_size, stride, padding, include, divisor):  # type: ignore[no-untyped-def]
-    for plane in prange(dy.shape[0]):
-        _avg_plane(dx[plane], dy[plane], kernel_size, stride, padding, include, divisor, True)
+        _avg_plane(x[plane], y[plane], kernel_size, stride, padding, include, divisor, transposed)
 
 
 @inner
@@ -298,15 +292,9 @@ def _adaptive(p, size, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _adaptive_avg(x, y):  # type: ignore[no-untyped-def]
+def _adaptive_avg(x, y, transposed):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
-        _adaptive_avg_plane(x[plane], y[plane], False)
-
-
-@kernel
-def _adaptive_avg_transposed(dy, dx):  # type: ignore[no-untyped-def]
-    for plane in prange(dy.shape[0]):
-        _adaptive_avg_plane(dx[plane], dy[plane], True)
+        _adaptive_avg_plane(x[plane], y[plane], transposed)
 
 
 @inner
