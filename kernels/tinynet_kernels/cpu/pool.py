@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 
 from .arrays import Array, contiguous, product, triple
+from .conv_depthwise import inside
 from .jit import inner, kernel
 
 Ints = tuple[int, ...]
@@ -69,7 +70,7 @@ def avg_pool_forward(
     if y.size:
         _avg_pool(
             y.size * product(kernel_size), _planes(x), _planes(y), triple(kernel_size, 1), triple(stride, 1),
-            triple(padding, 0), count_include_pad, divisor_override or 0,
+            triple(padding, 0), count_include_pad, divisor_override or 0, False,
         )  # fmt: skip
     return y
 
@@ -91,9 +92,9 @@ def avg_pool_backward(
     """
     dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
-        _avg_pool_transposed(
-            dy.size * product(kernel_size), _planes(dy), _planes(dx), triple(kernel_size, 1), triple(stride, 1),
-            triple(padding, 0), count_include_pad, divisor_override or 0,
+        _avg_pool(
+            dy.size * product(kernel_size), _planes(dx), _planes(dy), triple(kernel_size, 1), triple(stride, 1),
+            triple(padding, 0), count_include_pad, divisor_override or 0, True,
         )  # fmt: skip
     return dx
 
@@ -106,7 +107,7 @@ def adaptive_avg_pool_forward(x: Array, *, output_size: Ints) -> Array:
     """
     y = np.empty((*x.shape[:2], *output_size), x.dtype)
     if y.size:
-        _adaptive_avg(max(x.size, y.size), _planes(x), _planes(y))
+        _adaptive_avg(max(x.size, y.size), _planes(x), _planes(y), False)
     return y
 
 
@@ -118,7 +119,7 @@ def adaptive_avg_pool_backward(dy: Array, *, input_size: Ints) -> Array:
     """
     dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
-        _adaptive_avg_transposed(max(dx.size, dy.size), _planes(dy), _planes(dx))
+        _adaptive_avg(max(dx.size, dy.size), _planes(dx), _planes(dy), True)
     return dx
 
 
@@ -153,32 +154,55 @@ def _max_pool(x, y, indices, kernel_size, stride, padding, dilation):  # type: i
 
 @inner
 def _max_plane(x, y, indices, kernel_size, stride, padding, dilation):  # type: ignore[no-untyped-def]
+    # A row of outputs at a time, tap after tap: without branches, so that it vectorises.
     for od in range(y.shape[0]):
-        d0, d1 = _taps(od * stride[0] - padding[0], kernel_size[0], dilation[0], x.shape[0])
+        d0 = _first_tap(od * stride[0] - padding[0], dilation[0])
         for oh in range(y.shape[1]):
-            h0, h1 = _taps(oh * stride[1] - padding[1], kernel_size[1], dilation[1], x.shape[1])
-            for ow in range(y.shape[2]):
-                w0, w1 = _taps(ow * stride[2] - padding[2], kernel_size[2], dilation[2], x.shape[2])
-                _window_max(x, y, indices, od, oh, ow, d0, d1, dilation[0], h0, h1, dilation[1], w0, w1, dilation[2])
+            h0 = _first_tap(oh * stride[1] - padding[1], dilation[1])
+            best, where = y[od, oh], indices[od, oh]
+            for ow in range(best.size):
+                w0 = _first_tap(ow * stride[2] - padding[2], dilation[2])
+                best[ow], where[ow] = -np.inf, (d0 * x.shape[1] + h0) * x.shape[2] + w0
+            for d in range(d0, _end(od, kernel_size[0], stride[0], padding[0], dilation[0], x.shape[0]), dilation[0]):
+                for h in range(
+                    h0, _end(oh, kernel_size[1], stride[1], padding[1], dilation[1], x.shape[1]), dilation[1]
+                ):
+                    base = (d * x.shape[1] + h) * x.shape[2]
+                    for kw in range(kernel_size[2]):
+                        first = kw * dilation[2] - padding[2]
+                        lo, hi = inside(0, best.size, first, stride[2], x.shape[2])
+                        _row_max(x[d, h], first + lo * stride[2], stride[2], base, best[lo:hi], where[lo:hi])
 
 
 @inner
-def _taps(start, n, dilation, size):  # type: ignore[no-untyped-def]
-    """The first input position inside, and the end, of a window of n taps."""
-    end = min(start + (n - 1) * dilation + 1, size)
-    if start < 0:
-        start += (dilation - 1 - start) // dilation * dilation
-    return start, end
+def _row_max(line, start, stride, base, best, where):  # type: ignore[no-untyped-def]
+    for i in range(best.size):
+        position = start + i * stride
+        value = line[position]
+        better = (value > best[i]) | (value != value)
+        best[i] = value if better else best[i]
+        where[i] = base + position if better else where[i]
 
 
 @inner
-def _window_max(x, y, indices, od, oh, ow, d0, d1, sd, h0, h1, sh, w0, w1, sw):  # type: ignore[no-untyped-def]
+def _first_tap(start, dilation):  # type: ignore[no-untyped-def]
+    """The first input position inside, of a window that begins at `start`."""
+    return start if start >= 0 else start + (dilation - 1 - start) // dilation * dilation
+
+
+@inner
+def _end(p, taps, stride, padding, dilation, size):  # type: ignore[no-untyped-def]
+    return min(p * stride - padding + (taps - 1) * dilation + 1, size)
+
+
+@inner
+def _window_max(x, y, indices, od, oh, ow, d0, d1, h0, h1, w0, w1):  # type: ignore[no-untyped-def]
     best = x.dtype.type(-np.inf)
     where = (d0 * x.shape[1] + h0) * x.shape[2] + w0
-    for d in range(d0, d1, sd):
-        for h in range(h0, h1, sh):
+    for d in range(d0, d1):
+        for h in range(h0, h1):
             base = (d * x.shape[1] + h) * x.shape[2]
-            for w in range(w0, w1, sw):
+            for w in range(w0, w1):
                 value = x[d, h, w]
                 if value > best or value != value:
                     best, where = value, base + w
@@ -199,15 +223,9 @@ def _scatter_plane(dy, indices, dx):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _avg_pool(x, y, kernel_size, stride, padding, include, divisor):  # type: ignore[no-untyped-def]
+def _avg_pool(x, y, kernel_size, stride, padding, include, divisor, transposed):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
-        _avg_plane(x[plane], y[plane], kernel_size, stride, padding, include, divisor, False)
-
-
-@kernel
-def _avg_pool_transposed(dy, dx, kernel_size, stride, padding, include, divisor):  # type: ignore[no-untyped-def]
-    for plane in prange(dy.shape[0]):
-        _avg_plane(dx[plane], dy[plane], kernel_size, stride, padding, include, divisor, True)
+        _avg_plane(x[plane], y[plane], kernel_size, stride, padding, include, divisor, transposed)
 
 
 @inner
@@ -217,18 +235,30 @@ def _avg_plane(x, y, kernel_size, stride, padding, include, divisor, transposed)
         d0, d1, depth = _window(od * stride[0] - padding[0], kernel_size[0], padding[0], x.shape[0])
         for oh in range(y.shape[1]):
             h0, h1, height = _window(oh * stride[1] - padding[1], kernel_size[1], padding[1], x.shape[1])
-            for ow in range(y.shape[2]):
+            row = y[od, oh]
+            if not transposed:
+                row[:] = 0
+                for d in range(d0, d1):
+                    for h in range(h0, h1):
+                        for kw in range(kernel_size[2]):
+                            first = kw - padding[2]
+                            lo, hi = inside(0, row.size, first, stride[2], x.shape[2])
+                            _row_add(x[d, h], first + lo * stride[2], stride[2], row[lo:hi])
+            for ow in range(row.size):
                 w0, w1, width = _window(ow * stride[2] - padding[2], kernel_size[2], padding[2], x.shape[2])
                 count = divisor
                 if divisor == 0:
                     count = depth * height * width if include else (d1 - d0) * (h1 - h0) * (w1 - w0)
                 if transposed:
-                    _window_add(x, d0, d1, h0, h1, w0, w1, y[od, oh, ow] / x.dtype.type(count))
-                else:
-                    total = _window_sum(x, d0, d1, h0, h1, w0, w1)
-                    # a window that lies in the padding alone is zero, not 0 / 0
-                    empty = d0 >= d1 or h0 >= h1 or w0 >= w1
-                    y[od, oh, ow] = total if empty else total / x.dtype.type(count)
+                    _window_add(x, d0, d1, h0, h1, w0, w1, row[ow] / x.dtype.type(count))
+                elif d0 < d1 and h0 < h1 and w0 < w1:  # else the window lies in the padding: zero, not 0 / 0
+                    row[ow] /= x.dtype.type(count)
+
+
+@inner
+def _row_add(line, start, stride, total):  # type: ignore[no-untyped-def]
+    for i in range(total.size):
+        total[i] += line[start + i * stride]
 
 
 @inner
@@ -262,15 +292,9 @@ def _adaptive(p, size, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _adaptive_avg(x, y):  # type: ignore[no-untyped-def]
+def _adaptive_avg(x, y, transposed):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
-        _adaptive_avg_plane(x[plane], y[plane], False)
-
-
-@kernel
-def _adaptive_avg_transposed(dy, dx):  # type: ignore[no-untyped-def]
-    for plane in prange(dy.shape[0]):
-        _adaptive_avg_plane(dx[plane], dy[plane], True)
+        _adaptive_avg_plane(x[plane], y[plane], transposed)
 
 
 @inner
@@ -302,4 +326,4 @@ def _adaptive_max_plane(x, y, indices):  # type: ignore[no-untyped-def]
             h0, h1 = _adaptive(oh, x.shape[1], y.shape[1])
             for ow in range(y.shape[2]):
                 w0, w1 = _adaptive(ow, x.shape[2], y.shape[2])
-                _window_max(x, y, indices, od, oh, ow, d0, d1, 1, h0, h1, 1, w0, w1, 1)
+                _window_max(x, y, indices, od, oh, ow, d0, d1, h0, h1, w0, w1)
