@@ -128,8 +128,11 @@ class Comparer:
         v[index] = 1.0
         bases = list(BASES)
         magnitude = abs(float(x[index]))
-        if 8.0 < magnitude < float("inf"):
-            bases.insert(1, float(2.0 ** np.floor(np.log2(magnitude) - 2)))
+        own = float(np.exp2(np.floor(np.log2(magnitude)) - 2)) if 0 < magnitude < float("inf") else 1.0
+        if own > 2:  # x² at 1e8
+            bases.insert(1, own)
+        elif own < BASES[-2]:  # sqrt at 1e-10, relu at 1e-12
+            bases.append(own)
         return self._compare(i, index, v, bases, gradients)
 
     def direction(self, i: int, v: Floats, gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
