@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 import tinynet_kernels
 
 SOURCES = Path(tinynet_kernels.__file__).parent

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+
 import tinynet_kernels
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import available
 
 from .. import dtypes

@@ -2,8 +2,11 @@
 
 from . import transforms
 from .dataset import Dataset, Mapped, Subset, TensorDataset, random_split
+from .digits import load_digits
+from .idx import read_idx, write_idx
 from .images import MNIST, Digits, FashionMNIST
 from .loader import DataLoader, default_collate, get_worker_info
+from .mnist import load_mnist
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler
 
 __all__ = [
@@ -22,6 +25,10 @@ __all__ = [
     "TensorDataset",
     "default_collate",
     "get_worker_info",
+    "load_digits",
+    "load_mnist",
     "random_split",
+    "read_idx",
     "transforms",
+    "write_idx",
 ]

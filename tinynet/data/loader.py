@@ -120,7 +120,9 @@ class DataLoader:
             if value < 0:
                 raise OptionError(f"DataLoader: {name} must be ≥ 0, got {value}")
         if prefetch_factor is not None and (num_workers == 0 or prefetch_factor < 1):
-            raise OptionError(f"DataLoader: prefetch_factor must be ≥ 1 and needs num_workers > 0, got {prefetch_factor}")
+            raise OptionError(
+                f"DataLoader: prefetch_factor must be ≥ 1 and needs num_workers > 0, got {prefetch_factor}"
+            )
         if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
             raise OptionError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last")
         if sampler is not None and shuffle:

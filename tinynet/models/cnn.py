@@ -15,7 +15,11 @@ class CNN(nn.Module):
     """
 
     def __init__(
-        self, in_shape: Sequence[int] = (1, 28, 28), classes: int = 10, widths: Sequence[int] = (32, 64), dropout: float = 0.1
+        self,
+        in_shape: Sequence[int] = (1, 28, 28),
+        classes: int = 10,
+        widths: Sequence[int] = (32, 64),
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []

@@ -206,7 +206,9 @@ class ParameterList(Module):
 
     def extra_repr(self) -> str:
         """One line a parameter."""
-        return "\n".join(f"({n}): Parameter of {p.dtype} and shape {tuple(p.shape)}" for n, p in self._parameters.items())
+        return "\n".join(
+            f"({n}): Parameter of {p.dtype} and shape {tuple(p.shape)}" for n, p in self._parameters.items()
+        )
 
 
 class ParameterDict(Module):

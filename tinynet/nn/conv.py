@@ -86,9 +86,7 @@ class _ConvNd(Module):
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = shape.pad(input, self._widths(), self.padding_mode), 0
-        return conv.conv_nd(
-            self.n, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        return conv.conv_nd(self.n, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """The options that are not the defaults."""
@@ -125,7 +123,18 @@ class _Conv(_ConvNd):
         dtype: Any = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
 
 

@@ -118,7 +118,9 @@ class Embedding(Module):
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
-            self.weight = Parameter(creation.empty(num_embeddings, embedding_dim, device=device, dtype=dtype), not _freeze)
+            self.weight = Parameter(
+                creation.empty(num_embeddings, embedding_dim, device=device, dtype=dtype), not _freeze
+            )
             self.reset_parameters()
         else:
             self.weight = Parameter(_weight, not _freeze)
@@ -146,9 +148,7 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Integers (…) → (…, embedding_dim)."""
-        return embedding_ops.embedding(
-            input, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq
-        )
+        return embedding_ops.embedding(input, self.weight, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
 
     def extra_repr(self) -> str:
         """The sizes."""

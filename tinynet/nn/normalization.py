@@ -77,7 +77,9 @@ class _BatchNorm(Module):
             self.num_batches_tracked.array[...] += 1
             if momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked.array)
-        running = (self.running_mean, self.running_var) if not self.training or self.track_running_stats else (None, None)
+        running = (
+            (self.running_mean, self.running_var) if not self.training or self.track_running_stats else (None, None)
+        )
         return norm.batch_norm(
             input, *running, self.weight, self.bias, training, 0.0 if momentum is None else momentum, self.eps
         )

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, new_tensor

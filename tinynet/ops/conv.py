@@ -14,6 +14,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, new_tensor

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
 from tinynet_kernels import available, kernels_for
 
 from .._tensor import Tensor, new_tensor

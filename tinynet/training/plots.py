@@ -53,6 +53,11 @@ def save_confusion(confusion: np.ndarray[Any, Any], path: Path) -> None:
         for j in range(n):
             if confusion[i, j]:
                 axis.text(
-                    j, i, str(confusion[i, j]), ha="center", va="center", color="white" if share[i, j] > 0.5 else "black"
+                    j,
+                    i,
+                    str(confusion[i, j]),
+                    ha="center",
+                    va="center",
+                    color="white" if share[i, j] > 0.5 else "black",
                 )
     _save(figure, path)

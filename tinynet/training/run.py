@@ -1,11 +1,11 @@
 """A run: a configuration, and a folder with everything that came of it.
 
-    config.json           what was asked for, and the versions that ran
-    metrics.jsonl         one JSON object an epoch
-    curves.png            loss and accuracy by epoch
-    confusion.png, .json  the confusion matrix of the best checkpoint
-    best.safetensors      the checkpoint with the highest test accuracy
-    last.safetensors      the newest checkpoint; training goes on from it
+config.json           what was asked for, and the versions that ran
+metrics.jsonl         one JSON object an epoch
+curves.png            loss and accuracy by epoch
+confusion.png, .json  the confusion matrix of the best checkpoint
+best.safetensors      the checkpoint with the highest test accuracy
+last.safetensors      the newest checkpoint; training goes on from it
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def datasets(config: Config) -> tuple[Mapped, Mapped]:
     """The training and the test part."""
     if config.data == "digits":
         if config.data_dir is not None:
-            raise OptionError("data_dir: the digits are part of the package; data_dir goes with mnist and fashion-mnist")
+            raise OptionError(
+                "data_dir: the digits are part of the package; data_dir goes with mnist and fashion-mnist"
+            )
         return Digits(train=True), Digits(train=False)
     kind = MNIST if config.data == "mnist" else FashionMNIST
     download = config.data_dir is None

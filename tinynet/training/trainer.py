@@ -191,4 +191,3 @@ class _Interruptible:
         if self.trainer._stop:
             raise KeyboardInterrupt
         self.trainer._stop = True
-

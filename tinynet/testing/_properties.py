@@ -1,0 +1,180 @@
+"""What a reverse rule must obey whatever its values: shape, dtype, linearity, determinism, leaving its inputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynet.errors import DtypeError
+from tinynet.testing._compare import default_rtol, flatten
+from tinynet.testing.adapters import LengthMismatch, Subject
+from tinynet.testing.derivative import epsilon, is_float
+
+Gradients = dict[int, NDArray[Any]]
+"""Argument position -> gradient."""
+
+
+class Problem(Exception):
+    """A failure after which comparing values has no meaning."""
+
+
+def draw_cotangents(outputs: Sequence[NDArray[Any]], rng: np.random.Generator) -> tuple[NDArray[Any] | None, ...]:
+    """A dense random cotangent of each floating output (no |u| below 1/2, random signs), None for the others."""
+    for k, y in enumerate(outputs):
+        if np.issubdtype(y.dtype, np.complexfloating):
+            raise DtypeError(f"check_vjp: output {k} has dtype {y.dtype}, expected real numbers")
+    return tuple(
+        (rng.choice([-1.0, 1.0], y.shape) * rng.uniform(0.5, 1.5, y.shape)).astype(y.dtype)
+        if is_float(y.dtype)
+        else None
+        for y in outputs
+    )
+
+
+def gradients_of(
+    subject: Subject,
+    args: Sequence[Any],
+    cotangents: Sequence[tuple[NDArray[Any] | None, ...]],
+    indices: Sequence[int],
+    *,
+    given: bool,
+) -> tuple[list[Gradients], list[int]]:
+    """Copies of the gradients for each cotangent, and the arguments for which the rule declares none.
+
+    Raises
+    ------
+    Problem
+        another number of gradients than arguments, a wrong shape, or a changed argument or cotangent
+    """
+    result: list[Gradients] = []
+    skipped: list[int] = []
+    for us in cotangents:
+        try:
+            raw, kept = subject.gradients(args, us, indices)
+        except LengthMismatch as error:
+            raise Problem(str(error)) from None
+        for what, before, after in kept:
+            if not same_bits(before, after):
+                if after.flags.writeable:
+                    np.copyto(after, before)  # the caller's array
+                raise Problem(f"{what} was changed in place by the gradient")
+        gradients: Gradients = {}
+        for i, g in zip(indices, raw, strict=True):
+            if g is None:
+                if not given and not subject.unused_is_zero:
+                    skipped.append(i)
+                g = np.zeros_like(args[i])
+            g = np.array(g)
+            if g.shape != args[i].shape:
+                raise Problem(
+                    f"the gradient of argument {i} has shape {g.shape}, expected the argument's {args[i].shape}"
+                )
+            gradients[i] = g
+        result.append(gradients)
+    return result, sorted(set(skipped))
+
+
+def check_properties(
+    subject: Subject,
+    args: Sequence[Any],
+    outputs: Sequence[NDArray[Any]],
+    cotangents: Sequence[tuple[NDArray[Any] | None, ...]],
+    gradients: Sequence[Gradients],
+    rng: np.random.Generator,
+    rtol: float | None,
+) -> tuple[list[str], list[str]]:
+    """Problems and warnings of everything but the gradient's values."""
+    indices = list(gradients[0])
+    problems: list[str] = []
+    if any(not same_bits(a, b) for a, b in zip(outputs, forward_checked(subject, args), strict=True)):
+        problems.append("two calls of the function with the same arguments differ")
+    for i, g in gradients[0].items():
+        if g.dtype != args[i].dtype:
+            problems.append(
+                f"the gradient of argument {i} has dtype {g.dtype}, expected the argument's {args[i].dtype}"
+            )
+    again, _ = gradients_of(subject, args, cotangents[:1], indices, given=True)
+    for i in indices:
+        if not same_bits(gradients[0][i], again[0][i]):
+            problems.append(f"two calls give different gradients of argument {i} for the same arguments and cotangent")
+    problems += _linearity(subject, args, outputs, cotangents[0], gradients[0], rng, rtol)
+    return problems, _shared_memory(subject, args, cotangents[0], indices)
+
+
+def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Equal in shape, dtype and every bit, NaN included."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def forward_checked(subject: Subject, args: Sequence[Any]) -> tuple[NDArray[Any], ...]:
+    """The outputs; raises Problem, and restores the argument, where the function changes one."""
+    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in args]
+    outputs = subject.forward(args)
+    for i, (b, a) in enumerate(zip(before, args, strict=True)):
+        if b is not None and not same_bits(b, a):
+            np.copyto(a, b)
+            raise Problem(f"argument {i} was changed in place by the function")
+    return outputs
+
+
+def _linearity(
+    subject: Subject,
+    args: Sequence[Any],
+    outputs: Sequence[NDArray[Any]],
+    u1: tuple[NDArray[Any] | None, ...],
+    g1: Gradients,
+    rng: np.random.Generator,
+    rtol: float | None,
+) -> list[str]:
+    """vjp(a u1 + b u2) = a vjp(u1) + b vjp(u2), and vjp(0) = 0; a is large, so that clipping shows."""
+    a, b = -24.0, 0.75
+    indices = list(g1)
+    u2 = draw_cotangents([np.zeros(0, bool) if u is None else u for u in u1], rng)
+    sums = tuple(
+        None if p is None or q is None else (a * p + b * q).astype(p.dtype) for p, q in zip(u1, u2, strict=True)
+    )
+    zeros = tuple(None if u is None else np.zeros_like(u) for u in u1)
+    (g2, g, g0), _ = gradients_of(subject, args, [u2, sums, zeros], indices, given=True)
+    dtypes = [y.dtype for y in outputs if is_float(y.dtype)]
+    f0 = flatten(outputs)  # a gradient far smaller than <u, f> is what rounding left of it: a saturated softmax's
+    noise = 512 * np.abs(flatten(u1)) @ np.where(np.isfinite(f0), np.abs(f0), 0.0)
+    problems = []
+    for i in indices:
+        first, second, mixed = (np.asarray(x[i], np.float64) for x in (g1, g2, g))
+        finite = np.isfinite(first) & np.isfinite(second) & np.isfinite(mixed)
+        if not finite.any():
+            continue
+        scale = abs(a) * np.abs(first[finite]).max() + abs(b) * np.abs(second[finite]).max()
+        apart = np.where(finite, np.abs(mixed - a * first - b * second), 0.0)
+        if apart.max() > (rtol or default_rtol([args[i].dtype, *dtypes])) * scale + noise * epsilon(args[i].dtype):
+            index = tuple(int(k) for k in np.unravel_index(int(apart.argmax()), apart.shape))
+            problems.append(
+                f"the gradient of argument {i} is not linear in the cotangent: at index {index}, vjp(a u1 + b u2) is "
+                f"{mixed[index]:.10g}, a vjp(u1) + b vjp(u2) is {(a * first + b * second)[index]:.10g}"
+            )
+        if (g0[i][finite] != 0).any():
+            problems.append(f"the gradient of argument {i} for the cotangent 0 is not 0")
+    return problems
+
+
+def _shared_memory(
+    subject: Subject, args: Sequence[Any], us: tuple[NDArray[Any] | None, ...], indices: Sequence[int]
+) -> list[str]:
+    """A plain rule's results that share memory: right as values, wrong once someone adds into one of them."""
+    if not subject.plain:
+        return []
+    raw, _ = subject.gradients(args, us, indices)
+    named = [
+        (f"the gradient of argument {i}", np.asarray(g)) for i, g in zip(indices, raw, strict=True) if g is not None
+    ]
+    others = [(f"argument {i}", a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
+    others += [(f"cotangent {k}", u) for k, u in enumerate(us) if u is not None]
+    warnings = []
+    for position, (what, g) in enumerate(named):
+        for other, a in named[position + 1 :] + others:
+            if np.may_share_memory(g, a):
+                warnings.append(f"{what} shares memory with {other}")
+    return warnings
