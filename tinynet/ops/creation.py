@@ -122,7 +122,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with one number; its dtype is the number's unless given."""
-    shape = sizes("full", (size,) if isinstance(size, tuple | list) else (size,))
+    shape = sizes("full", (size,))
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     target = _target("full", dtype, dtypes.scalar_dtype(value))
     return finish("full", np.full(shape, value, target), device, requires_grad)
