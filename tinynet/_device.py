@@ -14,9 +14,12 @@ class device:
 
     __slots__ = ("index", "type")
 
+    index: int | None
+    type: str
+
     def __init__(self, type: str | device = "cpu", index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index
+            index, type = type.index, type.type
         if not isinstance(type, str):
             raise DeviceError(f"device: expected a name such as 'cpu', got {type!r}")
         name, colon, number = type.partition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,7 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
         return views.inplace(f"{name}_", self, lambda x: function(x, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = f"{name}_"
+    method.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     method.__doc__ = f"`{name}` in place. Raises GraphError on a leaf that requires a gradient."
     return method
 
@@ -54,10 +56,10 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
 
 
 def _arithmetic(op: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    def forward(self: Tensor, other: Any) -> Any:
+    def forward(self: Tensor, other: Any) -> Tensor:
         return op(self, other)
 
-    def reflected(self: Tensor, other: Any) -> Any:
+    def reflected(self: Tensor, other: Any) -> Tensor:
         return op(other, self)
 
     return forward, reflected
@@ -66,7 +68,7 @@ def _arithmetic(op: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 def _guarded(op: Any) -> Callable[..., Any]:
     """A comparison, which leaves what is no number to the other operand."""
 
-    def compare(self: Tensor, other: Any) -> Any:
+    def compare(self: Tensor, other: Any) -> Tensor:
         if not isinstance(other, Tensor | int | float | np.ndarray | np.generic):
             return NotImplemented
         return op(self, other)
@@ -227,7 +229,12 @@ def matrix_transpose(self: Tensor) -> Tensor:
     """The last two dimensions exchanged, as a view."""
     if self.ndim < 2:
         raise ShapeError(f"mT: expected at least 2 dimensions, got shape {tuple(self.array.shape)}")
-    return P.swap(self)  # type: ignore[no-any-return]
+    return P.swap(self)
+
+
+def positive(self: Tensor) -> Tensor:
+    """The tensor itself."""
+    return self
 
 
 def attach() -> None:
@@ -240,9 +247,8 @@ def attach() -> None:
         methods[name + "_"] = in_place(name, methods[name])
     for name, target in CASTS.items():
         methods[name] = _casting(name, target)
-    for function in (add_, sub_, mul_, div_, relu_, addcmul_, addcdiv_, uniform_, normal_, bernoulli_, to, type_as):
-        methods[function.__name__] = function
-    for function in (type, cpu, cuda, views.copy_, views.fill_, views.zero_):
+    functions: tuple[Any, ...] = (add_, sub_, mul_, div_, relu_, addcmul_, addcdiv_, uniform_, normal_, bernoulli_)
+    for function in (*functions, to, type_as, type, cpu, cuda, views.copy_, views.fill_, views.zero_):
         methods[function.__name__] = function
     methods["bernoulli"] = creation.bernoulli
     methods["T"] = property(reverse_axes)
@@ -265,7 +271,7 @@ def attach() -> None:
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         methods[f"__{name}__"] = _guarded(getattr(P, name))
     methods |= {"__neg__": elementwise.neg, "__abs__": elementwise.abs, "__invert__": elementwise.bitwise_not}
-    methods |= {"__pos__": lambda self: self, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem}
+    methods |= {"__pos__": positive, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem}
     for name in ("add", "sub", "mul"):
         methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, methods[f"{name}_"])
     methods["__itruediv__"] = functools.partialmethod(_in_place_operator, div_)
@@ -281,7 +287,7 @@ def attach() -> None:
 
 
 def _in_place_operator(self: Tensor, function: Any, other: Any) -> Tensor:
-    return function(self, other)  # type: ignore[no-any-return]
+    return function(self, other)
 
 
 attach()

@@ -98,7 +98,7 @@ class Generator:
         block = self._block
         self._block = (block + -(-n // 4)) % 2**128
         if n >= 4096 and available(np.dtype(np.float32)):
-            return kernels_for().philox_u32(self._seed, block, n)  # type: ignore[no-any-return]
+            return kernels_for().philox_u32(self._seed, block, n)
         return philox(self._seed, block, n)
 
     def words64(self, n: int) -> Array:

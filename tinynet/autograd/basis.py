@@ -28,20 +28,22 @@ def expand_array(x: Array, *, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-add = Primitive("add", np.add, dx=lambda dz: dz, dy=lambda dz: dz)
+add: Primitive = Primitive("add", np.add, dx=lambda dz: dz, dy=lambda dz: dz)
 
 # the engine casts a gradient to the dtype of its input
-cast = Primitive("cast", lambda x, *, dtype: x.astype(dtype), promote=None, dx=lambda dz: dz)
+cast: Primitive = Primitive("cast", lambda x, *, dtype: x.astype(dtype), promote=None, dx=lambda dz: dz)
 
 # linear and each other's transpose
-expand = Primitive("expand", expand_array, promote=None, view=True, dx=lambda dz, shape: sum_to(dz, shape=shape))
-sum_to = Primitive("sum_to", sum_to_array, promote=None, dx=lambda dz, shape: expand(dz, shape=shape))
+expand: Primitive = Primitive(
+    "expand", expand_array, promote=None, view=True, dx=lambda dz, shape: sum_to(dz, shape=shape)
+)
+sum_to: Primitive = Primitive("sum_to", sum_to_array, promote=None, dx=lambda dz, shape: expand(dz, shape=shape))
 
 # the same values as another node: one argument of a function apart from the others
-alias = Primitive("alias", lambda x: x, promote=None, dx=lambda dz: dz)
+alias: Primitive = Primitive("alias", lambda x: x, promote=None, dx=lambda dz: dz)
 
 # x ← v: keeps an edge to what was there before, with a zero gradient
-overwrite = Primitive(
+overwrite: Primitive = Primitive(
     "overwrite",
     lambda x, v: np.array(np.broadcast_to(v, x.shape), dtype=x.dtype),
     promote=None,
@@ -49,6 +51,6 @@ overwrite = Primitive(
     dv=lambda dz: dz,
 )
 
-clone = Primitive("clone", lambda x: x.copy(), promote=None, dx=lambda dz: dz)
+clone: Primitive = Primitive("clone", lambda x: x.copy(), promote=None, dx=lambda dz: dz)
 
-zeros_like = Primitive("zeros_like", np.zeros_like, promote=None)
+zeros_like: Primitive = Primitive("zeros_like", np.zeros_like, promote=None)

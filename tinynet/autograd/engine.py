@@ -25,6 +25,7 @@ from .quiet import ERRORS, QUIET
 
 AnyNode = Node | Leaf | Part
 newest_first = attrgetter("seq")
+ndarray = np.ndarray
 
 
 def backward(
@@ -153,7 +154,8 @@ def run(
                 arrived.setdefault(parent, [None] * parent.op.outputs)[node.index] = dz
                 continue
             assert type(node) is Node
-            needs = [e is not None and (targets is None or e in needed) for e in node.edges]
+            edges = node.edges
+            needs = [e is not None and (targets is None or e in needed) for e in edges]
             try:
                 results = node.op.backward(node, dz, needs, graph)
             except Exception as error:
@@ -162,14 +164,16 @@ def run(
                 raise
             if not retain and any(s is not None for s in node.saved):
                 node.saved = FREED
-            for i, (edge, g) in enumerate(zip(node.edges, results, strict=True)):
+            for i, g in enumerate(results):
                 if g is None or not needs[i]:
                     continue
-                fitted = fit(node, i, g, edge, graph)
+                edge = edges[i]
+                if graph or type(g) is not ndarray or g.shape != edge.shape or g.dtype is not edge.dtype:
+                    g = fit(node, i, g, edge, graph)
                 if anomaly.detect and anomaly.check_nan:
-                    check_nan(node, i, fitted)
-                fresh = not graph and fitted is not dz and fitted.base is None and node.op.fresh
-                deliver(edge, fitted, fresh, arrived, owned, graph)
+                    check_nan(node, i, g)
+                fresh = not graph and g is not dz and g.base is None and node.op.fresh
+                deliver(edge, g, fresh, arrived, owned, graph)
     finally:
         ERRORS.reset(token)
         modes.recording = before
@@ -183,7 +187,7 @@ def seed(t: Tensor, g: Any, i: int, graph: bool) -> Any:
             raise GraphError(
                 f"backward: tensor {i} has shape {tuple(t.array.shape)}; a gradient can be left out only for one element"
             )
-        g = new_tensor(np.ones_like(t.array))
+        g = new_tensor(np.ones(t.array.shape, t.array.dtype))
     elif not isinstance(g, Tensor):
         g = new_tensor(np.asarray(g, t.array.dtype))
     if g.array.shape != t.array.shape:
@@ -205,7 +209,9 @@ def collect(roots: Iterable[AnyNode]) -> list[AnyNode]:
         if node not in seen:
             seen.add(node)
             order.append(node)
-            stack.extend(e for e in node.edges if e is not None)
+            for edge in node.edges:
+                if edge is not None:
+                    stack.append(edge)
     order.sort(key=newest_first, reverse=True)
     return order
 

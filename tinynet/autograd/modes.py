@@ -107,7 +107,7 @@ class inference_mode(_Mode):
         return {"recording": not self.mode, "inference": self.mode}
 
     def fresh(self) -> _Mode:
-        return type(self)(self.mode)  # type: ignore[no-any-return]
+        return type(self)(self.mode)
 
 
 class set_grad_enabled(_Mode):
@@ -134,7 +134,7 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
     def fresh(self) -> _Mode:
-        return set_grad_enabled(self.mode)  # type: ignore[no-any-return]
+        return set_grad_enabled(self.mode)
 
 
 def is_grad_enabled() -> bool:

@@ -34,7 +34,7 @@ _FAST = "fd"  # float32 and float64, where NumPy's weak Python numbers do what P
 class Gradient:
     """A gradient function and where its arguments come from."""
 
-    __slots__ = ("function", "options", "takes", "wants_index", "wants_shape")
+    __slots__ = ("function", "options", "plain", "takes", "wants_index", "wants_shape")
 
     def __init__(self, function: Callable[..., Any], inputs: list[str], variadic: bool) -> None:
         names = list(inspect.signature(function).parameters)[1:]
@@ -44,7 +44,11 @@ class Gradient:
         self.wants_shape, self.wants_index = "shape" in names, "i" in names
         self.options = tuple(n for n in names if n not in slots and n not in ("shape", "i"))
 
+        self.plain = not (self.options or self.wants_shape or self.wants_index)
+
     def __call__(self, i: int, dz: Any, saved: tuple[Any, ...], node: Node) -> Any:
+        if self.plain:
+            return self.function(dz, *[saved[k] for k in self.takes])
         options = {name: node.options[name] for name in self.options}
         if self.wants_shape:
             options["shape"] = node.edges[i].shape
@@ -146,11 +150,8 @@ class Primitive:
         saved = check_saved(node, self.inputs)
         if graph:
             saved = rebuild(node, saved)
-        only = self.gradients[0] if self.variadic else None
-        return [
-            (only or self.gradients[i])(i, dz, saved, node) if need else None  # type: ignore[misc]
-            for i, need in enumerate(needs)
-        ]
+        gradients = self.gradients * len(needs) if self.variadic else self.gradients
+        return [gradients[i](i, dz, saved, node) if need else None for i, need in enumerate(needs)]  # type: ignore[misc]
 
 
 class Unary(Primitive):
@@ -194,6 +195,7 @@ class Binary(Primitive):
     def __call__(self, x: Any, y: Any) -> Any:
         if isinstance(x, Tensor):
             a = x.array
+            b: Any
             if isinstance(y, Tensor):
                 b = y.array
                 if a.dtype is b.dtype and a.dtype.char in FLOAT_CHARS:

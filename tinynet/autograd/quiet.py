@@ -22,8 +22,8 @@ class _Public:
 ERRORS: Any
 QUIET: Any
 try:
-    from numpy._core.umath import _extobj_contextvar as ERRORS  # type: ignore[attr-defined, no-redef]
-    from numpy._core.umath import _make_extobj  # type: ignore[attr-defined]
+    from numpy._core.umath import _extobj_contextvar as ERRORS
+    from numpy._core.umath import _make_extobj
 
     QUIET = _make_extobj(all="ignore")
 except ImportError:

@@ -42,7 +42,7 @@ def paste_array(x: Array, v: Any, *, path: Path) -> Array:
     return out
 
 
-paste = Primitive(
+paste: Primitive = Primitive(
     "paste",
     paste_array,
     promote=None,

@@ -36,9 +36,9 @@ def _processor() -> str:
 
 
 def _threading_layer() -> str:
-    import numba
+    from numba.core import config
 
-    return str(numba.config.THREADING_LAYER)
+    return str(config.THREADING_LAYER)  # type: ignore[attr-defined]
 
 
 def _blas() -> Iterator[str]:

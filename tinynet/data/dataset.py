@@ -40,7 +40,7 @@ class TensorDataset(Dataset):
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple(t[index] for t in self.tensors)  # type: ignore[index]
+        return tuple(t[index] for t in self.tensors)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Many items at once: one gather a tensor in place of one a row."""
@@ -51,7 +51,7 @@ class TensorDataset(Dataset):
         return len(self.tensors[0])
 
 
-class Batch(tuple):  # type: ignore[type-arg]
+class Batch(tuple):
     """Items that are collated already."""
 
 

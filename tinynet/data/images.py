@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class MNIST(Mapped):
     """
 
     classes = 10
-    name = "mnist"
+    name: Literal["mnist", "fashion-mnist"] = "mnist"
 
     def __init__(
         self,
@@ -55,5 +56,5 @@ class FashionMNIST(MNIST):
     name = "fashion-mnist"
 
 
-def _scaled(images: np.ndarray, top: float) -> Tensor:  # type: ignore[type-arg]
+def _scaled(images: np.ndarray, top: float) -> Tensor:
     return new_tensor(images[:, None].astype(np.float32) / np.float32(top))

@@ -42,4 +42,4 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → logits (N, classes)."""
-        return self.head(self.features(x))  # type: ignore[no-any-return]
+        return self.head(self.features(x))

@@ -28,4 +28,4 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, *in_shape) → logits (N, classes)."""
-        return self.layers(x)  # type: ignore[no-any-return]
+        return self.layers(x)

@@ -15,7 +15,7 @@ def _place(where: str, key: Any, n: int) -> int:
     i = key.__index__()
     if not -n <= i < n:
         raise RangeError(f"{where}: index {i} is out of range for {n} items")
-    return i + n if i < 0 else i  # type: ignore[no-any-return]
+    return i + n if i < 0 else i
 
 
 class _Numbered(Module):
@@ -72,7 +72,7 @@ class _Numbered(Module):
         """Remove and return a module."""
         module = self[key]
         del self[key]
-        return module  # type: ignore[no-any-return]
+        return module
 
 
 class Sequential(_Numbered):
@@ -120,7 +120,7 @@ class ModuleDict(Module):
         self.update(modules or {})
 
     def __getitem__(self, key: str) -> Module:
-        return self._modules[key]  # type: ignore[no-any-return]
+        return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
@@ -156,7 +156,7 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Module:
         """Remove and return a module."""
-        return self._modules.pop(key)  # type: ignore[no-any-return]
+        return self._modules.pop(key)
 
     def clear(self) -> None:
         """Remove all."""

@@ -227,7 +227,7 @@ class Module:
             module = getattr(module, name)
             if not isinstance(module, Module):
                 raise AttributeError(f"get_submodule: {name!r} in {target!r} is not a Module")
-        return module  # type: ignore[no-any-return]
+        return module
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted name."""
@@ -235,7 +235,7 @@ class Module:
         found = self.get_submodule(path)._parameters.get(name)
         if found is None:
             raise AttributeError(f"get_parameter: there is no parameter {target!r}")
-        return found  # type: ignore[no-any-return]
+        return found
 
     # modes, casts, gradients
 

@@ -39,7 +39,7 @@ class _BatchNorm(Module):
         self.affine, self.track_running_stats = affine, track_running_stats
 
         def make(function: Any) -> Tensor:
-            return function(num_features, device=device, dtype=dtype)  # type: ignore[no-any-return]
+            return function(num_features, device=device, dtype=dtype)
 
         self.register_parameter("weight", Parameter(make(creation.ones)) if affine else None)
         self.register_parameter("bias", Parameter(make(creation.zeros)) if affine else None)
@@ -81,7 +81,14 @@ class _BatchNorm(Module):
             (self.running_mean, self.running_var) if not self.training or self.track_running_stats else (None, None)
         )
         return norm.batch_norm(
-            input, *running, self.weight, self.bias, training, 0.0 if momentum is None else momentum, self.eps
+            input,
+            running[0],
+            running[1],
+            self.weight,
+            self.bias,
+            training,
+            0.0 if momentum is None else momentum,
+            self.eps,
         )
 
     def extra_repr(self) -> str:

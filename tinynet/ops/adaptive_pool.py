@@ -60,7 +60,7 @@ def _avg_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], 
 
 
 def _max_forward(x: Array, *, output_size: Ints) -> tuple[Array, Array]:
-    return kernels_for(x).adaptive_max_pool_forward(x, output_size=output_size)  # type: ignore[no-any-return]
+    return kernels_for(x).adaptive_max_pool_forward(x, output_size=output_size)
 
 
 def _max_backward(dy: Array, inputs: list[Any], cache: Array, needs: list[bool], *, output_size: Ints) -> list[Array]:

@@ -23,7 +23,7 @@ def floating(where: str, name: str, x: Any) -> Tensor:
     """`x` if it is a floating-point Tensor."""
     if not tensor_of(where, name, x).is_floating_point():
         raise DtypeError(f"{where}: {name} must be of a floating-point dtype, got {x.dtype}")
-    return x  # type: ignore[no-any-return]
+    return x
 
 
 def same_dtype(where: str, **tensors: Tensor | None) -> None:
@@ -38,7 +38,7 @@ def integer(where: str, name: str, x: Any) -> Tensor:
     """`x` if it is an integer Tensor (not boolean)."""
     if tensor_of(where, name, x).dtype.category != 1:
         raise DtypeError(f"{where}: {name} must be of an integer dtype, got {x.dtype}")
-    return x  # type: ignore[no-any-return]
+    return x
 
 
 def to_dtype(x: Tensor, dtype: Any, where: str) -> Tensor:
@@ -101,4 +101,4 @@ def one_of(where: str, name: str, value: Any, *choices: str) -> str:
     """`value` if it is one of `choices`; raises OptionError naming them."""
     if value not in choices:
         raise OptionError(f"{where}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value  # type: ignore[no-any-return]
+    return value

@@ -76,4 +76,4 @@ def embedding(
         if not -n <= padding_idx < n:
             raise RangeError(f"embedding: padding_idx {padding_idx} is outside the {n} rows of weight")
         padding_idx %= n
-    return _embedding(w, index, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq)  # type: ignore[no-any-return]
+    return _embedding(w, index, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq)

@@ -133,7 +133,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 def _checked(op: Any, x: Tensor, key: Index) -> Tensor:
     try:
-        return op(x, index=key)  # type: ignore[no-any-return]
+        return op(x, index=key)
     except IndexError as error:
         raise RangeError(f"index: {error}") from None
 

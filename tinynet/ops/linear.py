@@ -65,4 +65,4 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
     if bias is not None and bias.array.shape != (weight.array.shape[0],):
         bias = P.expand(bias, shape=(weight.array.shape[0],))
-    return _linear(input, weight, bias)  # type: ignore[no-any-return]
+    return _linear(input, weight, bias)

@@ -88,7 +88,7 @@ def cross_entropy_definition(
 
 
 def _cross_entropy_forward(x: Array, target: Array, weight: Array | None, **options: Any) -> tuple[Array, Array]:
-    return kernels_for(x).cross_entropy_forward(x, target, weight, **options)  # type: ignore[no-any-return]
+    return kernels_for(x).cross_entropy_forward(x, target, weight, **options)
 
 
 def _cross_entropy_backward(
@@ -269,7 +269,7 @@ def mse_loss(
         raise NotImplementedError("mse_loss: weight is not supported; multiply with reduction='none'")
     x, y = _common("mse_loss", input, target)
     x, y = _matched("mse_loss", x, y)
-    return _mse(x, y, reduction=reduction)  # type: ignore[no-any-return]
+    return _mse(x, y, reduction=reduction)
 
 
 def _common(where: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
@@ -336,4 +336,4 @@ def binary_cross_entropy_with_logits(
             if v.requires_grad:
                 raise NotImplementedError(f"{where}: a gradient with respect to {name} is not supported; detach() it")
         factors.append(v)
-    return _bce(x, y, *factors, reduction=reduction)  # type: ignore[no-any-return]
+    return _bce(x, y, *factors, reduction=reduction)

@@ -75,7 +75,7 @@ def max_pool_definition(x: Tensor, **geometry: Ints) -> Tensor:
 
 
 def _max_forward(x: Array, **options: Any) -> tuple[Array, Array]:
-    return kernels_for(x).max_pool_forward(x, **options)  # type: ignore[no-any-return]
+    return kernels_for(x).max_pool_forward(x, **options)
 
 
 def _max_backward(dy: Array, inputs: list[Any], cache: Array, needs: list[bool], **options: Any) -> list[Array]:

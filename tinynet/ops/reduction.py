@@ -117,7 +117,7 @@ def _extreme(where: str, op: Any, input: Tensor, dim: Any, keepdim: bool) -> Ten
     x = tensor_of(where, "input", input)
     axes = _dims(where, x, dim)
     _nonempty(where, x, axes)
-    return op(x, axes=axes, keepdims=keepdim)  # type: ignore[no-any-return]
+    return op(x, axes=axes, keepdims=keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -157,13 +157,13 @@ def _arg(where: str, op: Any, input: Tensor, dim: int | None, keepdim: bool) -> 
         _nonempty(where, x, tuple(range(x.ndim)))
         flat = new_tensor(x.array.reshape(-1))
         k = op(flat, axis=0)
-        return P.reshape(k, shape=(1,) * x.ndim) if keepdim else k  # type: ignore[no-any-return]
+        return P.reshape(k, shape=(1,) * x.ndim) if keepdim else k
     axis = wrap_dim(dim, x.ndim, where)
     if x.ndim == 0:
         return new_tensor(np.zeros((), np.int64))
     _nonempty(where, x, (axis,))
     k = op(x, axis=axis)
-    return P.reshape(k, shape=P.kept(x.array.shape, (axis,))) if keepdim else k  # type: ignore[no-any-return]
+    return P.reshape(k, shape=P.kept(x.array.shape, (axis,))) if keepdim else k
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -185,7 +185,9 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise RangeError(f"topk: k must lie between 0 and {n}, the size of dim {dim}, got {k}")
     if x.ndim == 0:
         values, indices = topk(P.reshape(x, shape=(1,)), k)
-        return topk_result(P.reshape(values, shape=()), P.reshape(indices, shape=())) if k else (values, indices)
+        if k == 0:
+            return topk_result(values, indices)
+        return topk_result(P.reshape(values, shape=()), P.reshape(indices, shape=()))
     order = P.argsort(x.array, axis=axis, descending=largest)
     best = np.ascontiguousarray(order[(*(slice(None),) * axis, slice(0, k))])
     return topk_result(P.take_along(x, best, axis=axis), new_tensor(best))

@@ -282,7 +282,7 @@ def _triangle(where: str, input: Tensor, k: int, lower: bool) -> Tensor:
     x = tensor_of(where, "input", input)
     if x.ndim < 2:
         raise ShapeError(f"{where}: expected at least 2 dimensions, got shape {tuple(x.array.shape)}")
-    mask = np.tri(*x.array.shape[-2:], k=k, dtype=bool) == lower
+    mask = np.tri(x.array.shape[-2], x.array.shape[-1], k, bool) == lower
     return P.where(mask, x, x.array.dtype.type(0))
 
 

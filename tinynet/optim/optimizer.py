@@ -122,7 +122,7 @@ class Optimizer:
         groups, state = state_dict["param_groups"], state_dict["state"]
         if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
             raise OptionError(f"{self._name}.load_state_dict: the parameter groups differ in number or size")
-        by_number = {}
+        by_number: dict[int, Tensor] = {}
         for mine, theirs in zip(self.param_groups, groups, strict=True):
             mine.update({k: v for k, v in theirs.items() if k != "params"})
             by_number.update(zip(theirs["params"], mine["params"], strict=True))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from .trainer import Interrupted, Trainer
 MODELS: dict[str, Callable[..., Module]] = {"mlp": MLP, "lenet": LeNet, "cnn": CNN}
 OPTIMIZERS = ("sgd", "adam", "adamw")
 DATASETS = ("digits", "mnist", "fashion-mnist")
+_DRAW_EVERY = 20.0  # seconds; a picture costs as much as a short epoch
 RATES = {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3}
 
 
@@ -47,7 +49,7 @@ class Config:
     epochs: int | None = None
     batch_size: int = 32
     lr: float | None = None
-    optimizer: str = "adam"
+    optimizer: str = "sgd"
     seed: int = 0
     threads: int | None = None
 
@@ -60,7 +62,7 @@ class Config:
             if value not in choices:
                 raise OptionError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
         if self.epochs is None:
-            self.epochs = 30 if self.data == "digits" else 12
+            self.epochs = 40 if self.data == "digits" else 12
         if self.lr is None:
             self.lr = RATES[self.optimizer]
         for name, ok in (("epochs", self.epochs >= 1), ("batch_size", self.batch_size >= 1), ("lr", self.lr >= 0)):
@@ -123,9 +125,14 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
     model, optimizer, scheduler = build(config, train_set)
     loss_fn = CrossEntropyLoss()
 
+    drawn = time.monotonic()
+
     def record(history: list[dict[str, Any]]) -> None:
+        nonlocal drawn
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in history))
-        save_curves(history, folder / "curves.png")
+        if time.monotonic() - drawn > _DRAW_EVERY:
+            save_curves(history, folder / "curves.png")
+            drawn = time.monotonic()
 
     trainer = Trainer(model, optimizer, loss_fn, scheduler, folder, record)
     if resume:
@@ -136,6 +143,7 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
     loader = DataLoader(train_set, config.batch_size, shuffle=True)
     test_loader = DataLoader(test_set, 256)
     history = trainer.fit(loader, test_loader, config.epochs, progress)
+    save_curves(history, folder / "curves.png")
     best_epoch, result = judge(folder, model, test_loader)
     return Result(folder, history, best_epoch, result)
 

@@ -49,7 +49,7 @@ class Trainer:
         self.model, self.optimizer, self.loss_fn, self.scheduler = model, optimizer, loss_fn, scheduler
         self.folder, self.on_epoch = folder, on_epoch
         self.epoch, self.batch = 0, 0  # finished epochs, and finished batches of the one under way
-        self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
+        self.sums: dict[str, Any] = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
         self.history: list[dict[str, Any]] = []
         self.epoch_random: Any = None
         self._stop = False
@@ -177,11 +177,12 @@ class _Interruptible:
     """Within it the first Ctrl-C sets the trainer's flag; in other threads than the main one nothing changes."""
 
     def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.before = trainer, None
+        self.trainer = trainer
+        self.before: Any = None
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            self.before: Any = signal.signal(signal.SIGINT, self._handle)
+            self.before = signal.signal(signal.SIGINT, self._handle)
 
     def __exit__(self, *error: object) -> None:
         if self.before is not None:

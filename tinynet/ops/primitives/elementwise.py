@@ -16,14 +16,14 @@ from .compare import eq, ge, gt, logical_and, lt, ne
 
 Array = np.ndarray[Any, Any]
 
-sub = Primitive("sub", np.subtract, dx=lambda dz: dz, dy=lambda dz: neg(dz))
+sub: Primitive = Primitive("sub", np.subtract, dx=lambda dz: dz, dy=lambda dz: neg(dz))
 
-neg = Primitive("neg", np.negative, dx=lambda dz: neg(dz))
+neg: Primitive = Primitive("neg", np.negative, dx=lambda dz: neg(dz))
 
-mul = Primitive("mul", np.multiply, dx=lambda dz, y: mul(dz, y), dy=lambda dz, x: mul(dz, x))
+mul: Primitive = Primitive("mul", np.multiply, dx=lambda dz, y: mul(dz, y), dy=lambda dz, x: mul(dz, x))
 
 # d(x/y)/dy = -x/y² = -z/y
-div = Primitive(
+div: Primitive = Primitive(
     "div",
     np.divide,
     promote="float",
@@ -32,17 +32,19 @@ div = Primitive(
 )
 
 # x - y·floor(x/y): the sign of the divisor, as Python's %
-remainder = Primitive(
+remainder: Primitive = Primitive(
     "remainder",
     np.remainder,
     dx=lambda dz: dz,
     dy=lambda dz, x, y: neg(mul(dz, floor(div(x, y)))),
 )
 
-floor_divide = Primitive("floor_divide", np.floor_divide, dx=lambda dz: zeros_like(dz), dy=lambda dz: zeros_like(dz))
+floor_divide: Primitive = Primitive(
+    "floor_divide", np.floor_divide, dx=lambda dz: zeros_like(dz), dy=lambda dz: zeros_like(dz)
+)
 
 # d(xʸ)/dx = y·xʸ⁻¹, which is 0 where y = 0;  d(xʸ)/dy = xʸ·log x, which is 0 where x = 0 and y ≥ 0
-power = Primitive(
+power: Primitive = Primitive(
     "pow",
     np.power,
     dx=lambda dz, x, y: mul(dz, where(ne(y, 0), mul(y, power(x, where(ne(y, 0), sub(y, 1), 1))), 0)),
@@ -50,20 +52,20 @@ power = Primitive(
 )
 
 # PyTorch's tie rule: the gradient is shared equally
-maximum = Primitive(
+maximum: Primitive = Primitive(
     "maximum",
     np.maximum,
     dx=lambda dz, x, y: where(gt(x, y), dz, where(eq(x, y), mul(dz, 0.5), 0)),
     dy=lambda dz, x, y: where(lt(x, y), dz, where(eq(x, y), mul(dz, 0.5), 0)),
 )
-minimum = Primitive(
+minimum: Primitive = Primitive(
     "minimum",
     np.minimum,
     dx=lambda dz, x, y: where(lt(x, y), dz, where(eq(x, y), mul(dz, 0.5), 0)),
     dy=lambda dz, x, y: where(gt(x, y), dz, where(eq(x, y), mul(dz, 0.5), 0)),
 )
 
-where = Primitive(
+where: Primitive = Primitive(
     "where",
     lambda c, x, y: np.where(c, x, y),
     promote=None,
@@ -95,21 +97,23 @@ def _erf(x: Array) -> Array:
     return np.asarray(erf(x))
 
 
-exp = Primitive("exp", np.exp, promote="float", dx=lambda dz, z: mul(dz, z))
-expm1 = Primitive("expm1", np.expm1, promote="float", dx=lambda dz, z: mul(dz, add(z, 1.0)))
-log = Primitive("log", np.log, promote="float", dx=lambda dz, x: div(dz, x))
-log1p = Primitive("log1p", np.log1p, promote="float", dx=lambda dz, x: div(dz, add(x, 1.0)))
-sqrt = Primitive("sqrt", np.sqrt, promote="float", dx=lambda dz, z: div(dz, mul(z, 2.0)))
-sin = Primitive("sin", np.sin, promote="float", dx=lambda dz, x: mul(dz, cos(x)))
-cos = Primitive("cos", np.cos, promote="float", dx=lambda dz, x: neg(mul(dz, sin(x))))
-tan = Primitive("tan", np.tan, promote="float", dx=lambda dz, z: mul(dz, add(mul(z, z), 1.0)))
-tanh = Primitive("tanh", np.tanh, promote="float", dx=lambda dz, z: mul(dz, sub(1.0, mul(z, z))))
+exp: Primitive = Primitive("exp", np.exp, promote="float", dx=lambda dz, z: mul(dz, z))
+expm1: Primitive = Primitive("expm1", np.expm1, promote="float", dx=lambda dz, z: mul(dz, add(z, 1.0)))
+log: Primitive = Primitive("log", np.log, promote="float", dx=lambda dz, x: div(dz, x))
+log1p: Primitive = Primitive("log1p", np.log1p, promote="float", dx=lambda dz, x: div(dz, add(x, 1.0)))
+sqrt: Primitive = Primitive("sqrt", np.sqrt, promote="float", dx=lambda dz, z: div(dz, mul(z, 2.0)))
+sin: Primitive = Primitive("sin", np.sin, promote="float", dx=lambda dz, x: mul(dz, cos(x)))
+cos: Primitive = Primitive("cos", np.cos, promote="float", dx=lambda dz, x: neg(mul(dz, sin(x))))
+tan: Primitive = Primitive("tan", np.tan, promote="float", dx=lambda dz, z: mul(dz, add(mul(z, z), 1.0)))
+tanh: Primitive = Primitive("tanh", np.tanh, promote="float", dx=lambda dz, z: mul(dz, sub(1.0, mul(z, z))))
 
 # σ(x) = 1/(1 + e⁻ˣ), σ′ = σ(1 − σ)
-sigmoid = Primitive("sigmoid", widened(_expit), promote="float", dx=lambda dz, z: mul(mul(dz, sub(1.0, z)), z))
+sigmoid: Primitive = Primitive(
+    "sigmoid", widened(_expit), promote="float", dx=lambda dz, z: mul(mul(dz, sub(1.0, z)), z)
+)
 
 # erf′(x) = 2/√π · e^(−x²)
-erf = Primitive(
+erf: Primitive = Primitive(
     "erf",
     widened(_erf),
     promote="float",
@@ -117,16 +121,16 @@ erf = Primitive(
 )
 
 # max(x, 0), which keeps NaN; the subgradient at 0 is 0
-relu = Primitive(
+relu: Primitive = Primitive(
     "relu", lambda x: np.maximum(x, x.dtype.type(0)), promote=None, dx=lambda dz, z: where(gt(z, 0), dz, 0)
 )
 
-absolute = Primitive("abs", np.absolute, promote=None, dx=lambda dz, x: mul(dz, sign(x)))
-sign = Primitive("sign", lambda x: _sign(x), promote=None, dx=lambda dz: zeros_like(dz))
-floor = Primitive("floor", lambda x: _rounding(np.floor, x), promote=None, dx=lambda dz: zeros_like(dz))
-ceil = Primitive("ceil", lambda x: _rounding(np.ceil, x), promote=None, dx=lambda dz: zeros_like(dz))
-trunc = Primitive("trunc", lambda x: _rounding(np.trunc, x), promote=None, dx=lambda dz: zeros_like(dz))
-round_ = Primitive("round", lambda x: _rounding(np.rint, x), promote=None, dx=lambda dz: zeros_like(dz))
+absolute: Primitive = Primitive("abs", np.absolute, promote=None, dx=lambda dz, x: mul(dz, sign(x)))
+sign: Primitive = Primitive("sign", lambda x: _sign(x), promote=None, dx=lambda dz: zeros_like(dz))
+floor: Primitive = Primitive("floor", lambda x: _rounding(np.floor, x), promote=None, dx=lambda dz: zeros_like(dz))
+ceil: Primitive = Primitive("ceil", lambda x: _rounding(np.ceil, x), promote=None, dx=lambda dz: zeros_like(dz))
+trunc: Primitive = Primitive("trunc", lambda x: _rounding(np.trunc, x), promote=None, dx=lambda dz: zeros_like(dz))
+round_: Primitive = Primitive("round", lambda x: _rounding(np.rint, x), promote=None, dx=lambda dz: zeros_like(dz))
 
 
 def _sign(x: Array) -> Array:

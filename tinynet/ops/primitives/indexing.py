@@ -38,14 +38,14 @@ def _unindex(x: Array, *, index: tuple[Any, ...], source: tuple[int, ...]) -> Ar
 
 
 # z = x[index] and its transpose
-index = Primitive(
+index: Primitive = Primitive(
     "index",
     _index,
     promote=None,
     view=True,
     dx=lambda dz, index, shape: unindex(dz, index=index, source=shape),
 )
-unindex = Primitive("unindex", _unindex, promote=None, dx=lambda dz, index: _pick(dz, index))
+unindex: Primitive = Primitive("unindex", _unindex, promote=None, dx=lambda dz, index: _pick(dz, index))
 
 
 def _pick(x: Any, key: tuple[Any, ...]) -> Any:
@@ -59,7 +59,7 @@ def _put(x: Array, v: Any, *, index: tuple[Any, ...]) -> Array:
 
 
 # x with x[index] replaced by v
-put = Primitive(
+put: Primitive = Primitive(
     "put",
     _put,
     promote=None,
@@ -75,13 +75,13 @@ def _put_along(x: Array, k: Array, *, axis: int, source: tuple[int, ...]) -> Arr
 
 
 # z[…, k, …] = x[…, i[…, k, …], …] and its transpose
-take_along = Primitive(
+take_along: Primitive = Primitive(
     "take_along",
     lambda x, k, *, axis: np.take_along_axis(x, k, axis),
     promote=None,
     dx=lambda dz, k, axis, shape: put_along(dz, k, axis=axis, source=shape),
 )
-put_along = Primitive(
+put_along: Primitive = Primitive(
     "put_along",
     _put_along,
     promote=None,

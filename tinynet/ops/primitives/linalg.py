@@ -20,11 +20,11 @@ def _matmul(x: Array, y: Array) -> Array:
         return _matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
     if available(x.dtype):
         if x.ndim == y.ndim == 2:
-            return kernels_for(x, y).matmul(x, y)  # type: ignore[no-any-return]
+            return kernels_for(x, y).matmul(x, y)
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         xs = np.broadcast_to(x, batch + x.shape[-2:]).reshape(-1, *x.shape[-2:])
         ys = np.broadcast_to(y, batch + y.shape[-2:]).reshape(-1, *y.shape[-2:])
-        return kernels_for(xs, ys).matmul(xs, ys).reshape(*batch, x.shape[-2], y.shape[-1])  # type: ignore[no-any-return]
+        return kernels_for(xs, ys).matmul(xs, ys).reshape(*batch, x.shape[-2], y.shape[-1])
     return np.asarray(np.matmul(x, y))
 
 
@@ -34,7 +34,7 @@ def swap(x: Any) -> Any:
 
 
 # Z = XY;  dX = dZ Yᵀ,  dY = Xᵀ dZ
-matmul = Primitive(
+matmul: Primitive = Primitive(
     "matmul",
     _matmul,
     dx=lambda dz, y: matmul(dz, swap(y)),

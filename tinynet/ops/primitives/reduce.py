@@ -23,16 +23,21 @@ def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def spread(dz: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     """Repeat `dz` along the axes that were reduced."""
+    if dz.ndim == 0:
+        return expand(dz, shape=shape)
     return expand(reshape(dz, shape=kept(shape, axes)), shape=shape)
 
 
 def _sum(x: Array, *, axes: tuple[int, ...], keepdims: bool = False) -> Array:
-    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
-        return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=np.float32)).astype(x.dtype)
-    return np.asarray(np.sum(x, axis=axes, keepdims=keepdims, dtype=np.int64 if x.dtype.kind in "biu" else None))
+    total: Any = np.add.reduce  # np.sum is a Python function over it
+    if x.dtype.char in "fd":
+        return total(x, axis=axes, keepdims=keepdims)
+    if x.dtype.kind in "biu":
+        return total(x, axis=axes, keepdims=keepdims, dtype=np.int64)
+    return np.asarray(total(x, axis=axes, keepdims=keepdims, dtype=np.float32)).astype(x.dtype)
 
 
-sum_ = Primitive("sum", _sum, promote=None, dx=lambda dz, axes, shape: spread(dz, shape, axes))
+sum_: Primitive = Primitive("sum", _sum, promote=None, dx=lambda dz, axes, shape: spread(dz, shape, axes))
 
 
 def share(dz: Any, x: Any, z: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
@@ -44,21 +49,21 @@ def share(dz: Any, x: Any, z: Any, axes: tuple[int, ...], shape: tuple[int, ...]
     return where(extreme, div(reshape(dz, shape=kept(shape, axes)), count), 0)
 
 
-amax = Primitive(
+amax: Primitive = Primitive(
     "amax",
     lambda x, *, axes, keepdims=False: np.max(x, axis=axes, keepdims=keepdims),
     promote=None,
     dx=lambda dz, x, z, axes, shape: share(dz, x, z, axes, shape),
 )
-amin = Primitive(
+amin: Primitive = Primitive(
     "amin",
     lambda x, *, axes, keepdims=False: np.min(x, axis=axes, keepdims=keepdims),
     promote=None,
     dx=lambda dz, x, z, axes, shape: share(dz, x, z, axes, shape),
 )
 
-argmax = Primitive("argmax", lambda x, *, axis: np.asarray(np.argmax(x, axis=axis)), promote=None)
-argmin = Primitive("argmin", lambda x, *, axis: np.asarray(np.argmin(x, axis=axis)), promote=None)
+argmax: Primitive = Primitive("argmax", lambda x, *, axis: np.asarray(np.argmax(x, axis=axis)), promote=None)
+argmin: Primitive = Primitive("argmin", lambda x, *, axis: np.asarray(np.argmin(x, axis=axis)), promote=None)
 
 
 def _argsort(x: Array, *, axis: int, descending: bool) -> Array:
@@ -69,10 +74,14 @@ def _argsort(x: Array, *, axis: int, descending: bool) -> Array:
     return np.asarray(n - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis))
 
 
-argsort = Primitive("argsort", _argsort, promote=None)
+argsort: Primitive = Primitive("argsort", _argsort, promote=None)
 
-reduce_any = Primitive("any", lambda x, *, axes, keepdims=False: np.any(x, axis=axes, keepdims=keepdims), promote=None)
-reduce_all = Primitive("all", lambda x, *, axes, keepdims=False: np.all(x, axis=axes, keepdims=keepdims), promote=None)
+reduce_any: Primitive = Primitive(
+    "any", lambda x, *, axes, keepdims=False: np.any(x, axis=axes, keepdims=keepdims), promote=None
+)
+reduce_all: Primitive = Primitive(
+    "all", lambda x, *, axes, keepdims=False: np.all(x, axis=axes, keepdims=keepdims), promote=None
+)
 
 
 def _cumsum(x: Array, *, axis: int, reverse: bool = False) -> Array:
@@ -84,7 +93,7 @@ def _cumsum(x: Array, *, axis: int, reverse: bool = False) -> Array:
 
 
 # zₜ = Σ_{s ≤ t} xₛ; its transpose sums from the other end
-cumsum = Primitive(
+cumsum: Primitive = Primitive(
     "cumsum",
     _cumsum,
     promote=None,
@@ -108,7 +117,7 @@ def _log_softmax(x: Array, axis: int) -> Array:
 
 
 # zᵢ = e^xᵢ / Σⱼ e^xⱼ;  dx = z ⊙ (dz − Σ z ⊙ dz)
-softmax = Primitive(
+softmax: Primitive = Primitive(
     "softmax",
     widened(_softmax),
     promote=None,
@@ -116,7 +125,7 @@ softmax = Primitive(
 )
 
 # zᵢ = xᵢ − log Σⱼ e^xⱼ;  dx = dz − e^z · Σ dz
-log_softmax = Primitive(
+log_softmax: Primitive = Primitive(
     "log_softmax",
     widened(_log_softmax),
     promote=None,

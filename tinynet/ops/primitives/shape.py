@@ -20,7 +20,7 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(out)
 
 
-reshape = Primitive(
+reshape: Primitive = Primitive(
     "reshape",
     lambda x, *, shape: x.reshape(shape),
     promote=None,
@@ -28,7 +28,7 @@ reshape = Primitive(
     dx=lambda dz, shape: reshape(dz, shape=shape),
 )
 
-permute = Primitive(
+permute: Primitive = Primitive(
     "permute",
     lambda x, *, axes: x.transpose(axes),
     promote=None,
@@ -43,7 +43,7 @@ def part(i: int, axis: int, sizes: tuple[int, ...], ndim: int) -> tuple[Any, ...
     return (*(slice(None),) * axis, slice(start, start + sizes[i]), *(slice(None),) * (ndim - axis - 1))
 
 
-cat = Primitive(
+cat: Primitive = Primitive(
     "cat",
     lambda *xs, axis, sizes: np.concatenate(xs, axis=axis),
     dxs=lambda dz, i, axis, sizes: index(dz, index=part(i, axis, sizes, dz.ndim)),
@@ -55,7 +55,7 @@ def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float) -> Arra
 
 
 # widths ≥ 0; a crop is an index
-pad_constant = Primitive(
+pad_constant: Primitive = Primitive(
     "pad",
     _pad,
     promote=None,
