@@ -207,3 +207,7 @@ TABLE: dict[str, str]
 ALIASES: dict[str, tuple[str, str]]
 MODULES: tuple[str, ...]
 __version__: str
+pi: _float
+e: _float
+inf: _float
+nan: _float

@@ -119,6 +119,7 @@ def package_stub() -> str:
         "MODULES: tuple[str, ...]",
         "__version__: str",
     ]
+    lines += [f"{name}: _float" for name in ("pi", "e", "inf", "nan")]
     return HEADER + "\n".join(lines) + "\n"
 
 
