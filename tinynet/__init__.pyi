@@ -203,6 +203,7 @@ from .dtypes import int16 as short
 from .dtypes import int32 as int
 from .dtypes import int64 as long
 
+from builtins import float as _float
 TABLE: dict[str, str]
 ALIASES: dict[str, tuple[str, str]]
 MODULES: tuple[str, ...]
