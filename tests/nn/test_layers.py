@@ -60,7 +60,12 @@ def test_dropout_scales_and_stops_in_evaluation():
 
 def test_padding_modes_of_convolution():
     x = tn.randn(1, 1, 5, 6, dtype=tn.float64)
-    for mode, numpy_mode in (("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap"), ("zeros", "constant")):
+    for mode, numpy_mode in (
+        ("reflect", "reflect"),
+        ("replicate", "edge"),
+        ("circular", "wrap"),
+        ("zeros", "constant"),
+    ):
         layer = nn.Conv2d(1, 2, (3, 2), padding=(1, 2), padding_mode=mode, dtype=tn.float64)
         padded = tn.from_numpy(np.pad(x.numpy(), [(0, 0), (0, 0), (1, 1), (2, 2)], numpy_mode))
         expected = nn.functional.conv2d(padded, layer.weight, layer.bias)

@@ -64,7 +64,11 @@ def test_state_dict_round_trip_and_strict_loading():
     with pytest.raises(RuntimeError) as error:
         b.load_state_dict(wrong)
     text = str(error.value)
-    for part in ("Missing key(s) in state_dict: 'scale'", "Unexpected key(s) in state_dict: 'extra'", "first.weight: (9, 9)"):
+    for part in (
+        "Missing key(s) in state_dict: 'scale'",
+        "Unexpected key(s) in state_dict: 'extra'",
+        "first.weight: (9, 9)",
+    ):
         assert part in text
     assert all(tn.equal(before[k], v) for k, v in b.state_dict().items())
     del wrong["first.weight"]
@@ -190,7 +194,10 @@ def test_full_backward_hooks():
 
 def test_printing():
     net = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Sequential(nn.Linear(3, 2, bias=False))
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Sequential(nn.Linear(3, 2, bias=False)),
     )
     assert repr(net) == (
         "Sequential(\n"
@@ -202,9 +209,7 @@ def test_printing():
         "  )\n"
         ")"
     )
-    assert repr(nn.BatchNorm2d(3)) == (
-        "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
-    )
+    assert repr(nn.BatchNorm2d(3)) == ("BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)")
     assert repr(nn.Parameter(tn.zeros(1))) == "Parameter containing:\ntensor([0.], requires_grad=True)"
 
 
