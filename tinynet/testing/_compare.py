@@ -179,7 +179,7 @@ class Comparer:
                 self._judge(i, index, c, gradients[c], ladder, dependent, rtol, floor, final=True) for ladder in ladders
             ]
             unknown = Comparison(i, index, c, float("nan"), float("nan"), 0.0, float("inf"), False, "unresolved")
-            done[c] = min(judged, key=lambda pair: pair[0], default=((True, 0.0), unknown))[1]
+            done[c] = _decide(sorted(judged, key=lambda pair: pair[0])) if judged else unknown
         return [done[c] for c in range(len(gradients))]
 
     def _judge(
@@ -240,3 +240,18 @@ class Comparer:
             i, index, c, got, expected, tolerance + bound, bound, jump > 0.05 * size and jump > enough, verdict
         )
         return (not converged, bound), comparison
+
+
+def _decide(ranked: list[tuple[tuple[bool, float], Comparison]]) -> Comparison:
+    """The best ladder's word, unless it fails a gradient with which a converged ladder that contradicts it agrees.
+
+    Below the steps at which a cancelling function (gelu(-6)) moves in quanta, it is smooth again, with another slope.
+    """
+    best = ranked[0][1]
+    for (unconverged, _), other in ranked[1:]:
+        if best.verdict != "fail" or unconverged:
+            break
+        contradicts = abs(other.expected - best.expected) > other.error_bound + best.error_bound
+        if contradicts and other.verdict != "fail":
+            return other
+    return best
