@@ -31,7 +31,7 @@ def rng_start():
 
 
 SGD_OPTIONS = [
-    dict(momentum=m, dampening=d, weight_decay=w, nesterov=n, maximize=x)
+    {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x}
     for m, d, w, n, x in itertools.product((0, 0.9), (0, 0.3), (0, 0.1), (False, True), (False, True))
     if not n or (m and not d)
 ]
@@ -86,8 +86,8 @@ def test_kernels_equal_definitions():
     for decoupled, amsgrad, maximize in itertools.product((False, True), repeat=3):
         states = [rng_start(), *(np.abs(rng.normal(size=(3, 4))) for _ in range(3))]
         others = [s.copy() for s in states]
-        common = dict(lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1, step=3)
-        common |= dict(decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        common = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "step": 3}
+        common |= {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
         kernels_for(states[0]).adam_step_(states[0], GRADIENTS[0], *states[1:], **common)
         adam_definition(others[0], GRADIENTS[0], *others[1:], **common)
         for a, b in zip(states, others, strict=True):

@@ -51,7 +51,7 @@ torch.manual_seed(1)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 train_loader = torch.utils.data.DataLoader(images(200), batch_size=20, shuffle=True)
 model = CNN().to(device)
-optimizer = optim.SGD(model.parameters(), lr=0.01)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
 criterion = nn.CrossEntropyLoss()
 losses = []
 for epoch in range(15):
@@ -112,10 +112,10 @@ model = nn.Sequential(
 )
 criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
 optimizer = AdamW(model.parameters(), lr=3e-3, weight_decay=0.05)
-scheduler = CosineAnnealingLR(optimizer, T_max=40)
+scheduler = CosineAnnealingLR(optimizer, T_max=150)
 x, y = torch.randn(32, 3, 16, 16), torch.randint(0, 10, (32,))
 losses = []
-for step in range(40):
+for step in range(150):
     optimizer.zero_grad(set_to_none=True)
     loss = criterion(model(x), y)
     loss.backward()
