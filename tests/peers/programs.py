@@ -58,7 +58,7 @@ for epoch in range(15):
     losses += train(model, device, train_loader, optimizer, criterion)
 '''
 
-COLOUR_CNN = '''
+COLOUR_CNN = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -96,9 +96,9 @@ for step in range(25):
     losses.append(loss.item())
 with torch.no_grad():
     accuracy = (model(data).argmax(dim=1) == labels).float().mean().item()
-'''
+"""
 
-BATCH_NORM_CNN = '''
+BATCH_NORM_CNN = """
 import torch
 from torch import nn
 from torch.optim import AdamW
@@ -127,9 +127,9 @@ model.eval()
 with torch.inference_mode():
     _, predicted = torch.max(model(x), 1)
     accuracy = (predicted == y).sum().item() / len(y)
-'''
+"""
 
-MLP = '''
+MLP = """
 import torch
 
 torch.manual_seed(0)
@@ -149,7 +149,7 @@ for step in range(800):
             p -= 0.05 * p.grad
             p.grad.zero_()
     losses.append(loss.item())
-'''
+"""
 
 PROGRAMS = {"small_cnn": SMALL_CNN, "colour_cnn": COLOUR_CNN, "batch_norm_cnn": BATCH_NORM_CNN, "mlp": MLP}
 

@@ -78,7 +78,9 @@ def test_float32_steps_from_the_same_weights_agree(name):
         found, our_gradients = step(tn, ours, b, x, y)
         assert abs(found - expected) <= 1e-5 * max(1.0, abs(expected))
         if largest_difference(their_gradients, our_gradients) > 1e-4:
-            _, true_gradients = step(torch, exact, OPTIMIZERS["sgd"](torch, exact.parameters()), x.astype(np.float64), y)
+            _, true_gradients = step(
+                torch, exact, OPTIMIZERS["sgd"](torch, exact.parameters()), x.astype(np.float64), y
+            )
             apart = [largest_difference(true_gradients, g) for g in (their_gradients, our_gradients)]
             assert min(apart) <= 1e-5
             rounded_apart += 1
@@ -189,6 +191,7 @@ def test_deepcopied_models_train_alike():
     _, ours = networks("small_cnn")
     twin = copy.deepcopy(ours)
     x, y = next(batches("small_cnn", np.float32))
-    assert step(tn, ours, OPTIMIZERS["sgd"](tn, ours.parameters()), x, y)[0] == (
-        step(tn, twin, OPTIMIZERS["sgd"](tn, twin.parameters()), x, y)[0]
+    assert (
+        step(tn, ours, OPTIMIZERS["sgd"](tn, ours.parameters()), x, y)[0]
+        == (step(tn, twin, OPTIMIZERS["sgd"](tn, twin.parameters()), x, y)[0])
     )
