@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .._tensor import Tensor, wrap_dim
-from ..errors import OptionError
+from ..errors import DtypeError, OptionError
 from . import primitives as P
 from .checks import floating, tensor_of, to_dtype
 
@@ -25,6 +25,8 @@ def _place(where: str, x: Tensor, y: Tensor, inplace: bool) -> Tensor:
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); subgradient 0 at 0. Source: Nair and Hinton, ICML 2010."""
     x = tensor_of("relu", "input", input)
+    if x.array.dtype.kind == "b":
+        raise DtypeError("relu: not for boolean tensors")
     return _place("relu", x, P.relu(x), inplace)
 
 

@@ -32,18 +32,18 @@ log2 = _unary("log2", lambda x: P.mul(P.log(x), 1.0 / math.log(2.0)), "Logarithm
 log10 = _unary("log10", lambda x: P.mul(P.log(x), 1.0 / math.log(10.0)), "Logarithm to base 10")
 sqrt = _unary("sqrt", P.sqrt, "√x")
 rsqrt = _unary("rsqrt", lambda x: P.div(1.0, P.sqrt(x)), "1/√x")
-square = _unary("square", lambda x: P.mul(x, x), "x²")
+square = _unary("square", lambda x: pow(x, 2), "x²")
 reciprocal = _unary("reciprocal", lambda x: P.div(1.0, x), "1/x")
 sin = _unary("sin", P.sin, "Sine, of radians")
 cos = _unary("cos", P.cos, "Cosine, of radians")
 tan = _unary("tan", P.tan, "Tangent, of radians")
 erf = _unary("erf", P.erf, "The error function, 2/√π ∫₀ˣ e^(−t²) dt")
 neg = negative = _unary("neg", lambda x: P.neg(_signed("neg", x)), "−x")
-abs = absolute = _unary("abs", P.absolute, "|x|, with subgradient 0 at 0")
+abs = absolute = _unary("abs", lambda x: P.absolute(_signed("abs", x)), "|x|, with subgradient 0 at 0")
 sign = _unary("sign", P.sign, "−1, 0 or 1, with gradient 0")
-floor = _unary("floor", P.floor, "The largest integer ≤ x, with gradient 0")
-ceil = _unary("ceil", P.ceil, "The smallest integer ≥ x, with gradient 0")
-trunc = _unary("trunc", P.trunc, "x without its fraction, with gradient 0")
+floor = _unary("floor", lambda x: P.floor(_signed("floor", x)), "The largest integer ≤ x, with gradient 0")
+ceil = _unary("ceil", lambda x: P.ceil(_signed("ceil", x)), "The smallest integer ≥ x, with gradient 0")
+trunc = _unary("trunc", lambda x: P.trunc(_signed("trunc", x)), "x without its fraction, with gradient 0")
 isnan = _unary("isnan", P.isnan, "Whether x is NaN")
 isinf = _unary("isinf", P.isinf, "Whether x is ±inf")
 isfinite = _unary("isfinite", P.isfinite, "Whether x is neither NaN nor ±inf")
@@ -53,7 +53,7 @@ bitwise_not = _unary("bitwise_not", lambda x: P.bitwise_not(_whole("bitwise_not"
 
 def _signed(name: str, x: Tensor) -> Tensor:
     if x.array.dtype.kind == "b":
-        raise DtypeError(f"{name}: boolean tensors have no sign; use logical_not")
+        raise DtypeError(f"{name}: not for boolean tensors")
     return x
 
 
@@ -65,7 +65,7 @@ def _whole(name: str, x: Tensor) -> Tensor:
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Round half to even, to `decimals` places; gradient 0."""
-    x = tensor_of("round", "input", input)
+    x = _signed("round", tensor_of("round", "input", input))
     if decimals == 0:
         return P.round_(x)
     scale = 10.0**decimals
@@ -95,6 +95,8 @@ def sub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     for x in (input, other):
         if isinstance(x, Tensor):
             _signed("sub", x)
+        elif isinstance(x, bool):
+            raise DtypeError("sub: not for booleans")
     return P.sub(input, _scaled("sub", other, alpha))
 
 
@@ -130,6 +132,7 @@ divide = true_divide = div
 def floor_divide(input: Tensor, other: Tensor | float) -> Tensor:
     """⌊input / other⌋, with gradient 0."""
     _pair("floor_divide", input, other)
+    _no_booleans("floor_divide", input, other)
     _check_zero("floor_divide", input, other)
     return P.floor_divide(input, other)
 
@@ -137,8 +140,14 @@ def floor_divide(input: Tensor, other: Tensor | float) -> Tensor:
 def remainder(input: Tensor, other: Tensor | float) -> Tensor:
     """input − other·⌊input / other⌋: the sign of the divisor, as Python's %."""
     _pair("remainder", input, other)
+    _no_booleans("remainder", input, other)
     _check_zero("remainder", input, other)
     return P.remainder(input, other)
+
+
+def _no_booleans(name: str, x: Any, y: Any) -> None:
+    if all(v.dtype.category == 0 if isinstance(v, Tensor) else isinstance(v, bool) for v in (x, y)):
+        raise DtypeError(f"{name}: not for booleans")
 
 
 def _check_zero(name: str, x: Any, y: Any) -> None:
@@ -156,10 +165,13 @@ def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ^ exponent; the gradient of x⁰ is 0, also at x = 0."""
     _pair("pow", input, exponent)
     if isinstance(input, Tensor) and isinstance(exponent, int | float) and not isinstance(exponent, bool):
-        if exponent == 2:
+        if exponent == 2 and input.dtype.category:
             return P.mul(input, input)
         if exponent == 0.5 and input.is_floating_point():
             return P.sqrt(input)
+    kinds = [v.dtype.category if isinstance(v, Tensor) else int(not isinstance(v, bool)) for v in (input, exponent)]
+    if kinds == [0, 0]:
+        return P.logical_or(input, P.logical_not(promoted("pow", input, exponent)[1]))
     try:
         return P.power(input, exponent)
     except ValueError as error:

@@ -208,14 +208,16 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element is nonzero."""
     x = tensor_of("any", "input", input)
-    return P.reduce_any(x, axes=_dims("any", x, dim), keepdims=keepdim)
+    found = P.reduce_any(x, axes=_dims("any", x, dim), keepdims=keepdim)
+    return to_dtype(found, np.uint8, "any") if x.array.dtype == np.uint8 else found  # as PyTorch
 
 
 @numpy_names
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether every element is nonzero."""
     x = tensor_of("all", "input", input)
-    return P.reduce_all(x, axes=_dims("all", x, dim), keepdims=keepdim)
+    found = P.reduce_all(x, axes=_dims("all", x, dim), keepdims=keepdim)
+    return to_dtype(found, np.uint8, "all") if x.array.dtype == np.uint8 else found  # as PyTorch
 
 
 @numpy_names
