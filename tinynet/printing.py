@@ -31,7 +31,7 @@ def _float_format(a: np.ndarray[Any, Any]) -> Callable[[Any], str]:
         whole = bool(np.isfinite(a).any())
     elif np.all(values == np.rint(values)):
         large = values.max() / values.min() > 1000 or values.max() > 1e8
-        spec, whole = (".4e", False) if large and values.max() > 1e8 else (".0f", True)
+        spec, whole = (".4e", False) if large else (".0f", True)
     elif values.max() / values.min() > 1000 or values.max() > 1e8 or values.min() < 1e-4:
         spec, whole = ".4e", False
     else:
@@ -59,7 +59,7 @@ def _body(a: np.ndarray[Any, Any]) -> str:
 
     if a.ndim == 0:
         return formatter(a[()]).strip()
-    return np.array2string(
+    text = np.array2string(
         a,
         separator=", ",
         prefix="tensor(",
@@ -68,6 +68,7 @@ def _body(a: np.ndarray[Any, Any]) -> str:
         edgeitems=_EDGE,
         max_line_width=_WIDTH,
     )
+    return text.replace(", ...,", ",  ...,")
 
 
 def tensor_repr(x: Tensor) -> str:

@@ -209,7 +209,9 @@ def test_printing():
         "  )\n"
         ")"
     )
-    assert repr(nn.BatchNorm2d(3)) == ("BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)")
+    assert repr(nn.BatchNorm2d(3)) == (
+        "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
+    )
     assert repr(nn.Parameter(tn.zeros(1))) == "Parameter containing:\ntensor([0.], requires_grad=True)"
 
 

@@ -18,7 +18,7 @@ class _BatchNorm(Module):
     """Statistics over the batch in training, which also move the running ones; the running ones in evaluation.
 
     momentum             running ← (1 − momentum)·running + momentum·batch; None: the mean of all batches so far
-    affine               learn a scale (weight) and a shift (bias) for each channel
+    affine               learn a scale (weight) and, unless bias=False, a shift (bias) for each channel
     track_running_stats  keep running statistics; without them the batch's own are always used
     """
 
@@ -33,6 +33,8 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -42,7 +44,7 @@ class _BatchNorm(Module):
             return function(num_features, device=device, dtype=dtype)
 
         self.register_parameter("weight", Parameter(make(creation.ones)) if affine else None)
-        self.register_parameter("bias", Parameter(make(creation.zeros)) if affine else None)
+        self.register_parameter("bias", Parameter(make(creation.zeros)) if affine and bias else None)
         kept = track_running_stats
         self.register_buffer("running_mean", make(creation.zeros) if kept else None)
         self.register_buffer("running_var", make(creation.ones) if kept else None)
@@ -60,6 +62,7 @@ class _BatchNorm(Module):
         self.reset_running_stats()
         if self.affine:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ class _BatchNorm(Module):
         """The options."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 

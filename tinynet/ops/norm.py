@@ -83,12 +83,12 @@ def batch_norm(
         y = y if bias is None else P.add(y, _channels(bias, x.ndim))
         return y if y.array.dtype == x.array.dtype else P.cast(y, dtype=x.array.dtype)
     n = x.array.size // c if c else 0
-    if n == 1 or n == 0 and c:
+    if n == 1:
         raise ShapeError(
             f"batch_norm: expected more than 1 value a channel when training, got input of shape {tuple(x.array.shape)}"
         )
     y, cache = _batch_norm.run(x, weight, bias, eps=float(eps))
-    if running_mean is not None or running_var is not None:
+    if n and (running_mean is not None or running_var is not None):
         _update(x.array, cache, running_mean, running_var, momentum, eps, n)
     return y
 

@@ -78,8 +78,16 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """√var."""
-    return P.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    """√var; the subgradient at 0 is 0."""
+    square = var(input, dim, unbiased, keepdim, correction=correction)
+    return _root(square, 2)
+
+
+def _root(total: Tensor, p: float) -> Tensor:
+    """total^(1/p) with gradient 0 at 0, where the slope is infinite: the root of 1 instead, and no gradient."""
+    zero = P.eq(total, 0.0)
+    safe = P.where(zero, 1, total)
+    return P.where(zero, 0, P.sqrt(safe) if p == 2 else P.power(safe, 1.0 / p))
 
 
 @numpy_names
@@ -244,6 +252,4 @@ def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, *, d
     if p == 1:
         return P.sum_(size, axes=axes, keepdims=keepdim)
     total = P.sum_(P.mul(x, x) if p == 2 else P.power(size, float(p)), axes=axes, keepdims=keepdim)
-    zero = P.eq(total, 0.0)  # the root's slope is infinite there: take the root of 1 instead, and no gradient
-    safe = P.where(zero, 1, total)
-    return P.where(zero, 0, P.sqrt(safe) if p == 2 else P.power(safe, 1.0 / p))
+    return _root(total, p)

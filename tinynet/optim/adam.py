@@ -52,6 +52,10 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": False,
+            "differentiable": False,
+            "fused": fused,
             "decoupled_weight_decay": self.decoupled or decoupled_weight_decay,
         }
         super().__init__(params, defaults)

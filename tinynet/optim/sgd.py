@@ -10,6 +10,9 @@ from .._tensor import new_tensor
 from .optimizer import Array, Optimizer, Params, check, kernels
 
 
+_USED = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+
+
 class SGD(Optimizer):
     """W ← W − α·v, v ← momentum·v + (1 − dampening)·(∂L/∂W + weight_decay·W) (E6, E7).
 
@@ -46,12 +49,15 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": False,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
     def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         """One step of one parameter."""
-        options = {k: group[k] for k in self.defaults}
+        options = {k: group[k] for k in _USED}
         first = state.get("momentum_buffer") is None
         if options["momentum"] and first:
             state["momentum_buffer"] = new_tensor(np.zeros(p.shape, p.dtype))

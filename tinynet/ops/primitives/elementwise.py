@@ -12,7 +12,7 @@ import numpy as np
 
 from ...autograd.basis import add, zeros_like
 from ...autograd.primitive import Primitive
-from .compare import eq, ge, gt, logical_and, lt, ne
+from .compare import eq, ge, gt, le, logical_and, lt, ne
 
 Array = np.ndarray[Any, Any]
 
@@ -122,7 +122,7 @@ erf: Primitive = Primitive(
 
 # max(x, 0), which keeps NaN; the subgradient at 0 is 0
 relu: Primitive = Primitive(
-    "relu", lambda x: np.maximum(x, x.dtype.type(0)), promote=None, dx=lambda dz, z: where(gt(z, 0), dz, 0)
+    "relu", lambda x: np.maximum(x, x.dtype.type(0)), promote=None, dx=lambda dz, z: where(le(z, 0), 0, dz)
 )
 
 absolute: Primitive = Primitive("abs", np.absolute, promote=None, dx=lambda dz, x: mul(dz, sign(x)))
