@@ -9,7 +9,6 @@ import numpy as np
 from .._tensor import new_tensor
 from .optimizer import Array, Optimizer, Params, check, kernels
 
-
 _USED = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
 
