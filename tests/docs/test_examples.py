@@ -1,9 +1,9 @@
 """Every Python example of the docs and of the README runs, and prints what the page says that it prints.
 
-    ```python                 executed, in order, all blocks of a page in one namespace
-    ```text                   what the block before it prints; numbers may differ by 1e-3, or by the tolerance in
-    <!-- tolerance: 0.1 -->   a comment before it
-    ```{code-block} python    not executed: lines of the file in `:caption:`, in their order; `...` leaves lines out
+```python                 executed, in order, all blocks of a page in one namespace
+```text                   what the block before it prints; numbers may differ by 1e-3, or by the tolerance in
+<!-- tolerance: 0.1 -->   a comment before it
+```{code-block} python    not executed: lines of the file in `:caption:`, in their order; `...` leaves lines out
 """
 
 from __future__ import annotations
@@ -46,11 +46,10 @@ def blocks_of(page: Path) -> list[Block]:
 
 def same(expected: str, printed: str, tolerance: float) -> bool:
     """The same text, but for the space at the ends of lines and for numbers that are close."""
-    lines = [[line.rstrip() for line in text.strip().splitlines()] for text in (expected, printed)]
-    if [[NUMBER.sub("#", line) for line in text] for text in lines][0] != [NUMBER.sub("#", x) for x in lines[1]]:
-        return False
-    numbers = [[float(n) for line in text for n in NUMBER.findall(line)] for text in lines]
-    return all(
+    texts = ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in (expected, printed)]
+    words = [NUMBER.sub("#", text) for text in texts]
+    numbers = [[float(n) for n in NUMBER.findall(text)] for text in texts]
+    return words[0] == words[1] and all(
         math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance if tolerance > 1e-3 else 1e-4)
         for a, b in zip(*numbers, strict=True)
     )
