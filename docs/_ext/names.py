@@ -26,19 +26,20 @@ def public_names(module: str) -> dict[str, Any]:
     if inner in tinynet.TABLE:
         return {name: getattr(tinynet, name) for name in sorted(tinynet.TABLE[inner].split())}
     home = importlib.import_module(module)
-    names = getattr(home, "__all__", None) or [n for n in dir(home) if not n.startswith("_")]
-    found = {name: getattr(home, name) for name in sorted(names)}
+    listed = getattr(home, "__all__", None)
+    found = {name: getattr(home, name) for name in sorted(listed or dir(home)) if not name.startswith("_")}
+    own = "tinynet" if listed or hasattr(home, "__path__") else module  # a package offers what its modules define
     return {
         name: value
         for name, value in found.items()
-        if not isinstance(value, ModuleType) and str(getattr(value, "__module__", "tinynet")).startswith("tinynet")
+        if not isinstance(value, ModuleType) and getattr(value, "__module__", "").startswith(own)
     }
 
 
 def summary(value: Any) -> str:
     """The first sentence, or line, that the docstring says."""
     if not (inspect.isroutine(value) or inspect.isclass(value)):
-        return repr(value)
+        return f"A {type(value).__name__}."
     lines = (inspect.getdoc(value) or "").split("\n\n")[0].splitlines()
     text = lines[0] if lines else ""
     for line in lines[1:]:
