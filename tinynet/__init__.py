@@ -6,14 +6,16 @@ Names load on first use (PEP 562): `import tinynet` is quick, and `import tinyne
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 __version__ = "0.1.0"
+pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 
 # where each public name lives: module -> names
 TABLE: dict[str, str] = {
     "_tensor": "Size Tensor",
-    "dtypes": """bfloat16 dtype float16 float32 float64 get_default_dtype int16 int32 int64 int8 promote_types
+    "dtypes": """bfloat16 dtype finfo float16 float32 float64 get_default_dtype iinfo int16 int32 int64 int8 promote_types
         set_default_dtype uint8""",
     "_device": "device",
     "random": "Generator default_generator get_rng_state initial_seed manual_seed seed set_rng_state",
@@ -23,6 +25,7 @@ TABLE: dict[str, str] = {
     "threads": "get_num_threads set_num_threads",
     "serialization": "load save",
     "ops.creation": """arange as_tensor asarray bernoulli empty empty_like eye from_dlpack from_numpy full full_like
+        is_tensor
         linspace ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like""",
     "ops.elementwise": """abs absolute add allclose bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clip cos div
         divide eq equal erf exp expm1 floor floor_divide ge greater greater_equal gt isclose isfinite isinf isnan le less

@@ -16,10 +16,12 @@ from ._tensor import Size as Size
 from ._tensor import Tensor as Tensor
 from .dtypes import bfloat16 as bfloat16
 from .dtypes import dtype as dtype
+from .dtypes import finfo as finfo
 from .dtypes import float16 as float16
 from .dtypes import float32 as float32
 from .dtypes import float64 as float64
 from .dtypes import get_default_dtype as get_default_dtype
+from .dtypes import iinfo as iinfo
 from .dtypes import int16 as int16
 from .dtypes import int32 as int32
 from .dtypes import int64 as int64
@@ -59,6 +61,7 @@ from .ops.creation import from_dlpack as from_dlpack
 from .ops.creation import from_numpy as from_numpy
 from .ops.creation import full as full
 from .ops.creation import full_like as full_like
+from .ops.creation import is_tensor as is_tensor
 from .ops.creation import linspace as linspace
 from .ops.creation import ones as ones
 from .ops.creation import ones_like as ones_like
@@ -200,7 +203,12 @@ from .dtypes import int16 as short
 from .dtypes import int32 as int
 from .dtypes import int64 as long
 
+from builtins import float as _float
 TABLE: dict[str, str]
 ALIASES: dict[str, tuple[str, str]]
 MODULES: tuple[str, ...]
 __version__: str
+pi: _float
+e: _float
+inf: _float
+nan: _float

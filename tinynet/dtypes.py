@@ -138,3 +138,18 @@ def result_dtype(*values: Any) -> dtype:
     result = _combine(ranks[0], _combine(ranks[1], ranks[2]))
     assert result is not None
     return result
+
+
+def finfo(type: dtype | None = None) -> Any:
+    """The limits of a floating-point dtype: eps, max, min, tiny, …"""
+    d = get_default_dtype() if type is None else type
+    if d.category != 2:
+        raise DtypeError(f"finfo: expected a floating-point dtype, got {d}")
+    return ml_dtypes.finfo(d.numpy)
+
+
+def iinfo(type: dtype) -> Any:
+    """The limits of an integer dtype: min and max."""
+    if type.category != 1:
+        raise DtypeError(f"iinfo: expected an integer dtype, got {type}")
+    return np.iinfo(type.numpy)

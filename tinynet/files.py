@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 
 @contextlib.contextmanager
@@ -26,12 +26,11 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, _mode(target))
-        os.replace(name, target)
+        publish(name, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
-    sync_folder(target.parent)
 
 
 def _mode(target: Path) -> int:
@@ -44,18 +43,19 @@ def _mode(target: Path) -> int:
         return 0o666 & ~mask
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring a rename onto the disk, where folders can be synced (not on Windows)."""
+def publish(part: str | os.PathLike[str], target: Path) -> None:
+    """Rename a finished file, already synced, and sync its folder (where folders can be), so that a crash keeps it."""
+    os.replace(part, target)
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes | memoryview | Any) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`data` as the file `path`, atomically."""
     with atomic_open(path) as file:
         file.write(data)

@@ -114,11 +114,13 @@ def package_stub() -> str:
     lines += [f"from .{module} import {name} as {alias}" for alias, (module, name) in tinynet.ALIASES.items()]
     lines += [
         "",
+        "from builtins import float as _float",
         "TABLE: dict[str, str]",
         "ALIASES: dict[str, tuple[str, str]]",
         "MODULES: tuple[str, ...]",
         "__version__: str",
     ]
+    lines += [f"{name}: _float" for name in ("pi", "e", "inf", "nan")]
     return HEADER + "\n".join(lines) + "\n"
 
 

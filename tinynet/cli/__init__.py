@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         hint = f" (see 'tinynet{_command(error)} --help')" if isinstance(error, click.UsageError) else ""
-        click.echo(f"tinynet: error: {error.format_message()}{hint}", err=True)
+        click.echo(f"tinynet: error: {_line(error.format_message())}{hint}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("tinynet: interrupted", err=True)
@@ -32,9 +32,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        text = " ".join(str(error).split()) or type(error).__name__
-        click.echo(f"tinynet: error: {text}", err=True)
+        click.echo(f"tinynet: error: {_line(str(error)) or type(error).__name__}", err=True)
         sys.exit(2)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _command(error: click.UsageError) -> str:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from tinynet.data._files import publish
 from tinynet.errors import DataError, OptionError
+from tinynet.files import publish
 
 try:
     import fcntl

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinynet.data._files import written_atomically
 from tinynet.errors import DataError, DtypeError, ShapeError
+from tinynet.files import atomic_open
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CODES = {np.dtype(dtype).newbyteorder("="): code for code, dtype in _DTYPES.items()}
@@ -82,7 +82,7 @@ def write_idx(path: str | os.PathLike[str], array: ArrayLike, *, compress: bool 
         raise ShapeError(f"write_idx: array has shape {array.shape}, expected sizes below 2**32")
     header = bytes((0, 0, code, array.ndim)) + np.array(array.shape, ">u4").tobytes()
     content = header + array.astype(_DTYPES[code]).tobytes()
-    with written_atomically(path) as file:
+    with atomic_open(path) as file:
         file.write(
             gzip.compress(content, mtime=0) if compress or (compress is None and path.suffix == ".gz") else content
         )

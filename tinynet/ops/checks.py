@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from .. import dtypes
 from .._tensor import Tensor, new_tensor
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def tensor_of(where: str, name: str, x: Any) -> Tensor:
@@ -95,6 +99,19 @@ def sizes(where: str, size: tuple[Any, ...], *, negative: bool = False) -> tuple
     if not negative and any(n < 0 for n in shape):
         raise ShapeError(f"{where}: sizes must be ≥ 0, got {shape}")
     return shape
+
+
+def numpy_names(function: F) -> F:
+    """Let a function with `dim` and `keepdim` take NumPy's names for them, as PyTorch's do."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        return function(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def one_of(where: str, name: str, value: Any, *choices: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError
 from . import primitives as P
-from .checks import floating, tensor_of, to_dtype
+from .checks import floating, numpy_names, tensor_of, to_dtype
 
 
 class max_result(NamedTuple):
@@ -24,6 +24,7 @@ class max_result(NamedTuple):
 min_result = topk_result = max_result
 
 
+@numpy_names
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Σ x over `dim`; integers and booleans are summed as int64."""
     x = to_dtype(tensor_of("sum", "input", input), dtype, "sum")
@@ -34,6 +35,7 @@ def _dims(where: str, x: Tensor, dim: Any) -> tuple[int, ...]:
     return wrap_dims(None if dim == () else dim, x.array.ndim, where)
 
 
+@numpy_names
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Σ x / n over `dim`. Raises DtypeError for integers."""
     x = floating("mean", "input", to_dtype(tensor_of("mean", "input", input), dtype, "mean"))
@@ -45,6 +47,7 @@ def _count(x: Tensor, axes: tuple[int, ...]) -> int:
     return math.prod(x.array.shape[a] for a in axes)
 
 
+@numpy_names
 def var(
     input: Tensor,
     dim: Any = None,
@@ -66,6 +69,7 @@ def var(
     return P.div(total, float(builtins.max(_count(x, axes) - c, 0)))
 
 
+@numpy_names
 def std(
     input: Tensor,
     dim: Any = None,
@@ -78,6 +82,7 @@ def std(
     return P.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
+@numpy_names
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log Σ e^x over `dim`, computed from the largest element so that nothing overflows."""
     x = tensor_of("logsumexp", "input", input)
@@ -103,11 +108,13 @@ def _nonempty(where: str, x: Tensor, axes: tuple[int, ...]) -> None:
         raise RangeError(f"{where}: nothing to reduce in a tensor of shape {tuple(x.array.shape)} over dim {axes}")
 
 
+@numpy_names
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest element over `dim`; ties share the gradient equally."""
     return _extreme("amax", P.amax, input, dim, keepdim)
 
 
+@numpy_names
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest element over `dim`; ties share the gradient equally."""
     return _extreme("amin", P.amin, input, dim, keepdim)
@@ -120,6 +127,7 @@ def _extreme(where: str, op: Any, input: Tensor, dim: Any, keepdim: bool) -> Ten
     return op(x, axes=axes, keepdims=keepdim)
 
 
+@numpy_names
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with `dim`, (values, indices), whose gradient goes to the index returned (the first of ties).
 
@@ -128,6 +136,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return _arg_extreme("max", P.argmax, P.amax, P.maximum, input, dim, keepdim)
 
 
+@numpy_names
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with `dim`, (values, indices), as `max`."""
     return _arg_extreme("min", P.argmin, P.amin, P.minimum, input, dim, keepdim)
@@ -166,11 +175,13 @@ def _arg(where: str, op: Any, input: Tensor, dim: int | None, keepdim: bool) -> 
     return P.reshape(k, shape=P.kept(x.array.shape, (axis,))) if keepdim else k
 
 
+@numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element (the first of ties), in the flattened tensor or along `dim`."""
     return _arg("argmax", P.argmax, input, dim, keepdim)
 
 
+@numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element (the first of ties), in the flattened tensor or along `dim`."""
     return _arg("argmin", P.argmin, input, dim, keepdim)
@@ -193,18 +204,21 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return topk_result(P.take_along(x, best, axis=axis), new_tensor(best))
 
 
+@numpy_names
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element is nonzero."""
     x = tensor_of("any", "input", input)
     return P.reduce_any(x, axes=_dims("any", x, dim), keepdims=keepdim)
 
 
+@numpy_names
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether every element is nonzero."""
     x = tensor_of("all", "input", input)
     return P.reduce_all(x, axes=_dims("all", x, dim), keepdims=keepdim)
 
 
+@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """zₜ = Σ_{s ≤ t} xₛ along `dim`."""
     x = to_dtype(tensor_of("cumsum", "input", input), dtype, "cumsum")
@@ -212,6 +226,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return P.cumsum(x, axis=axis, reverse=False) if x.ndim else P.alias(x)
 
 
+@numpy_names
 def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over `dim`; p may be "fro" (2), ±inf or 0 (the count of nonzeros). The subgradient at 0 is 0."""
     x = floating("norm", "input", to_dtype(tensor_of("norm", "input", input), dtype, "norm"))

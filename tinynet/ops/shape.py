@@ -12,7 +12,7 @@ from .. import dtypes
 from .._tensor import Tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError, ShapeError
 from . import primitives as P
-from .checks import sizes, tensor_of
+from .checks import numpy_names, sizes, tensor_of
 
 
 def _resolve(where: str, x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -176,6 +176,7 @@ def contiguous(input: Tensor) -> Tensor:
     return x if x.is_contiguous() else P.clone(x)
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along a dimension; their other sizes must agree. Empty 1-d tensors are passed over, as in PyTorch."""
     xs = [tensor_of("cat", f"tensors[{i}]", x) for i, x in enumerate(tensors)]
@@ -199,6 +200,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = concatenate = cat
 
 
+@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
     xs = [tensor_of("stack", f"tensors[{i}]", x) for i, x in enumerate(tensors)]

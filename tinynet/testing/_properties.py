@@ -134,7 +134,7 @@ def _linearity(
     indices = list(g1)
     u2 = draw_cotangents([np.zeros(0, bool) if u is None else u for u in u1], rng)
     sums = tuple(
-        None if p is None or q is None else (a * p + b * q).astype(p.dtype) for p, q in zip(u1, u2, strict=True)
+        None if p is None or q is None else np.asarray(a * p + b * q, p.dtype) for p, q in zip(u1, u2, strict=True)
     )
     zeros = tuple(None if u is None else np.zeros_like(u) for u in u1)
     (g2, g, g0), _ = gradients_of(subject, args, [u2, sums, zeros], indices, given=True)

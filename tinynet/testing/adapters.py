@@ -90,6 +90,13 @@ class _Autograd:
         return f"<tinynet.testing adapter of {self.name}>"
 
 
+class _Torch(_Autograd):
+    """PyTorch, whose lazily zero, conjugate or negative tensors only `force` turns into arrays."""
+
+    def to_numpy(self, value: Any) -> Array:
+        return np.asarray(value.numpy(force=True)) if hasattr(value, "detach") else np.asarray(value)
+
+
 def _tinynet() -> ModuleType:
     import tinynet
 
@@ -103,7 +110,7 @@ def _torch() -> ModuleType:
 
 
 tinynet_adapter: Adapter = _Autograd("tinynet", _tinynet)
-torch_adapter: Adapter = _Autograd("torch", _torch)
+torch_adapter: Adapter = _Torch("torch", _torch)
 
 
 def outputs_of(result: Any) -> tuple[Any, ...]:

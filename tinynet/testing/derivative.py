@@ -126,6 +126,10 @@ def _tableau(plus: Floats, minus: Floats, f0: Floats, steps: Floats, eps: Floats
     samples = [columns[2][-1] - columns[2][-2], columns[3][-1] - columns[3][-2], columns[2][-2] - columns[2][-3]]
     measured = np.max(np.abs(np.nan_to_num(samples, nan=0.0)) * steps[[-1, -1, -2], None], axis=0)
     noise = np.maximum(noise, measured)
+    # Outputs that stand still at small steps move in quanta, as 1 + erf(x) does far below 0: that is noise, too.
+    change = np.maximum(np.abs(plus - f0), np.abs(minus - f0))
+    quantum = np.min(np.where(change > 0, change, np.inf), axis=0)
+    noise = np.where((change == 0).any(axis=0) & np.isfinite(quantum), np.maximum(noise, quantum), noise)
 
     best_value = np.zeros_like(f0)
     best_error = np.full_like(f0, np.inf)

@@ -113,7 +113,7 @@ class ArgumentReport:
         if self.unresolved_share > max_unresolved:
             return "unresolved"
         directions = self.directions_passed + self.directions_unresolved
-        if not self.exhaustive and self.directions_unresolved > max_unresolved * directions:
+        if not self.exhaustive and 2 * self.directions_unresolved > directions:
             return "unresolved"  # beyond the sample, only the directions see an entry
         return "pass"
 

@@ -118,10 +118,10 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
     folder = Path(folder)
     if not resume and (folder / "config.json").exists():
         raise OptionError(f"{folder} holds a run already; resume it, or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     if config.threads is not None:
         set_num_threads(config.threads)
     train_set, test_set = datasets(config)
+    folder.mkdir(parents=True, exist_ok=True)
     model, optimizer, scheduler = build(config, train_set)
     loss_fn = CrossEntropyLoss()
 

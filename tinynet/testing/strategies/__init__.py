@@ -5,7 +5,7 @@ layouts and simple numbers.
 """
 
 try:
-    import hypothesis as _hypothesis  # noqa: F401
+    import hypothesis as _hypothesis
 except ImportError as error:  # pragma: no cover
     raise ImportError("tinynet.testing.strategies needs Hypothesis: pip install 'tinynet-engine[test]'") from error
 

@@ -1,0 +1,109 @@
+"""The command line: what it prints, its exit codes, its errors."""
+
+import json
+import os
+
+import pytest
+
+import tinynet as tn
+from tinynet.cli import main
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    tn.set_strict(False)
+    out, err = capsys.readouterr()
+    return stop.value.code, out, err
+
+
+def test_train_eval_and_the_default_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "train", "mlp", "--epochs", "1", "--threads", "1", "--lr", "0.1", "--batch-size", "64")
+    assert code == 0
+    assert out.startswith("test accuracy ")
+    assert "mlp on digits, seed 0: runs/mlp-digits-seed0" in err
+    config = json.loads((tmp_path / "runs/mlp-digits-seed0/config.json").read_text())
+    assert (config["lr"], config["batch_size"], config["threads"]) == (0.1, 64, 1)
+    assert run(capsys, "train", "mlp", "--epochs", "1")[0] == 0
+    assert (tmp_path / "runs/mlp-digits-seed0-2").is_dir()
+    code, out, _ = run(capsys, "eval", "runs/mlp-digits-seed0")
+    assert code == 0
+    assert "360 test samples" in out
+    assert "class 9:" in out
+
+
+def test_info(capsys):
+    code, out, _ = run(capsys, "info")
+    assert code == 0
+    for word in ("tinynet", "numpy", "numba", "processor", "threads", "blas", "cache"):
+        assert f"\n{word}" in f"\n{out}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "Missing argument"),
+        (["train", "vgg"], "'vgg' is not one of"),
+        (["train", "mlp", "--epochs", "0"], "--epochs"),
+        (["train", "mlp", "--lr", "x"], "--lr"),
+        (["train", "mlp", "--lr", "-1"], "lr must be positive"),
+        (["train", "mlp", "--data", "mnist", "--data-dir", "nowhere"], "nowhere"),
+        (["train", "mlp", "--data-dir", "somewhere"], "data_dir"),
+        (["train", "mlp", "--resume", "nowhere"], "nowhere is not a folder"),
+        (["eval", "nowhere"], "nowhere is not a folder"),
+        (["frobnicate"], "No such command"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_errors_are_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert lines[-1].startswith("tinynet: error: ")
+    assert message in lines[-1]
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "eval", "nowhere", "--debug")
+    assert code == 2
+    assert "Traceback" in err
+
+
+def test_resume_refuses_other_settings(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "train", "mlp", "--epochs", "1", "--out", "r")[0] == 0
+    for extra in (["--lr", "0.5"], ["--seed", "4"], ["--out", "s"]):
+        code, _, err = run(capsys, "train", "mlp", "--resume", "r", *extra)
+        assert code == 2
+        assert "--resume" in err
+    code, _, err = run(capsys, "train", "mlp", "--out", "r")
+    assert code == 2
+    assert "holds a run already" in err
+    assert run(capsys, "train", "mlp", "--resume", "r", "--threads", "1")[0] == 0
+
+
+def test_mnist_files(capsys, tmp_path):
+    folder = os.environ.get("TINYNET_DATA")
+    if not folder:
+        pytest.skip("TINYNET_DATA names no folder with real data")
+    code, out, err = run(
+        capsys,
+        "train",
+        "mlp",
+        "--data",
+        "mnist",
+        "--data-dir",
+        f"{folder}/mnist",
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "r"),
+    )
+    assert code == 0, err
+    assert float(out.split()[2].rstrip("%")) > 85

@@ -1,0 +1,207 @@
+"""Datasets, samplers, the loader and its threads."""
+
+import functools
+import operator
+import threading
+import time
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import tinynet as tn
+from tinynet.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    Digits,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+    get_worker_info,
+    random_split,
+)
+from tinynet.errors import OptionError, RangeError, ShapeError
+
+
+class Squares(Dataset):
+    def __init__(self, n=10):
+        self.n = n
+
+    def __getitem__(self, i):
+        if not 0 <= i < self.n:
+            raise IndexError(i)
+        return tn.full((2,), float(i)), i * i
+
+    def __len__(self):
+        return self.n
+
+
+class Noisy(Squares):
+    """Random inside: as an augmentation is."""
+
+    def __getitem__(self, i):
+        return tn.rand(3) + i
+
+
+def test_batches_in_order():
+    batches = list(DataLoader(Squares(), 4))
+    assert [b[1].tolist() for b in batches] == [[0, 1, 4, 9], [16, 25, 36, 49], [64, 81]]
+    assert batches[0][0].shape == (4, 2)
+    assert batches[0][1].dtype is tn.int64
+    loader = DataLoader(Squares(), 4, drop_last=True)
+    assert len(loader) == len(list(loader)) == 2
+    assert len(DataLoader(Squares(), 4)) == 3
+    assert [int(x[1]) for x in DataLoader(Squares(3), None)] == [0, 1, 4]
+    assert list(DataLoader(Squares(0), 4)) == []
+
+
+def test_shuffling_is_seeded_and_covers_everything():
+    tn.manual_seed(5)
+    first = [b[1].tolist() for b in DataLoader(Squares(), 3, shuffle=True)]
+    tn.manual_seed(5)
+    loader = DataLoader(Squares(), 3, shuffle=True)
+    assert [b[1].tolist() for b in loader] == first
+    assert sorted(functools.reduce(operator.iadd, first, [])) == [i * i for i in range(10)]
+    assert [b[1].tolist() for b in loader] != first
+    own = tn.Generator().manual_seed(1)
+    again = tn.Generator().manual_seed(1)
+    a = [b[1].tolist() for b in DataLoader(Squares(), 3, shuffle=True, generator=own)]
+    assert a == [b[1].tolist() for b in DataLoader(Squares(), 3, shuffle=True, generator=again)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_change_nothing(workers):
+    def run(n):
+        tn.manual_seed(7)
+        loader = DataLoader(Noisy(), 3, shuffle=True, num_workers=n)
+        return [b.numpy().copy() for _ in range(2) for b in loader]
+
+    for a, b in zip(run(0), run(workers), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_pass_can_start_in_the_middle():
+    def run(start):
+        tn.manual_seed(7)
+        return [b.numpy().copy() for b in DataLoader(Noisy(), 3, shuffle=True).iterate(start)]
+
+    for a, b in zip(run(0)[2:], run(2), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_workers_fetch_ahead_and_know_who_they_are():
+    seen = []
+
+    class Watched(Squares):
+        def __getitem__(self, i):
+            info = get_worker_info()
+            seen.append((i, info.id, info.num_workers))
+            return super().__getitem__(i)
+
+    started = []
+    loader = DataLoader(Watched(), 1, num_workers=2, prefetch_factor=2, worker_init_fn=started.append)
+    batches = iter(loader)
+    next(batches)
+    time.sleep(0.1)
+    assert 3 <= len(seen) <= 6
+    assert {s[2] for s in seen} == {2}
+    assert sorted(started) == [0, 1]
+    assert get_worker_info() is None
+    batches.close()
+
+
+def test_an_error_in_a_worker_reaches_the_caller_and_threads_end():
+    class Broken(Squares):
+        def __getitem__(self, i):
+            if i == 5:
+                raise KeyError("five")
+            return super().__getitem__(i)
+
+    with pytest.raises(KeyError, match="five"):
+        list(DataLoader(Broken(), 2, num_workers=2))
+    time.sleep(0.1)
+    assert not [t for t in threading.enumerate() if t.name.startswith("tinynet-loader")]
+
+    class Slow(Squares):
+        def __getitem__(self, i):
+            time.sleep(0.4)
+            return super().__getitem__(i)
+
+    with pytest.raises(RuntimeError, match=r"within timeout=0\.05"):
+        next(iter(DataLoader(Slow(), 1, num_workers=1, timeout=0.05)))
+
+
+def test_collate():
+    Point = namedtuple("Point", "x y")
+    batch = default_collate([{"a": 1, "b": Point(1.5, "s"), "c": [np.ones(2), True]} for _ in range(3)])
+    assert batch["a"].tolist() == [1, 1, 1]
+    assert batch["b"].x.dtype is tn.float64
+    assert batch["b"].y == ["s"] * 3
+    assert batch["c"][0].shape == (3, 2)
+    assert batch["c"][1].dtype is tn.bool
+    with pytest.raises(ShapeError, match="different lengths"):
+        default_collate([[1], [1, 2]])
+    with pytest.raises(TypeError, match="got object"):
+        default_collate([object()])
+    assert DataLoader(Squares(4), 2, collate_fn=len).__iter__().__next__() == 2
+
+
+def test_samplers():
+    assert list(SequentialSampler(range(3))) == [0, 1, 2]
+    tn.manual_seed(0)
+    assert sorted(RandomSampler(range(5))) == [0, 1, 2, 3, 4]
+    assert len(list(RandomSampler(range(5), num_samples=12))) == 12
+    drawn = list(RandomSampler(range(5), replacement=True, num_samples=100))
+    assert set(drawn) == {0, 1, 2, 3, 4}
+    assert sorted(SubsetRandomSampler([3, 9])) == [3, 9]
+    assert list(BatchSampler(range(5), 2, False)) == [[0, 1], [2, 3], [4]]
+    batches = [[0, 3], [2]]
+    assert [b[1].tolist() for b in DataLoader(Squares(), batch_sampler=batches)] == [[0, 9], [4]]
+    assert [b[1].tolist() for b in DataLoader(Squares(), 2, sampler=[1, 2, 3])] == [[1, 4], [9]]
+
+
+def test_datasets():
+    x, y = tn.arange(12).reshape(6, 2), tn.arange(6)
+    data = TensorDataset(x, y)
+    assert len(data) == 6
+    assert data[2][0].tolist() == [4, 5]
+    a, b = next(iter(DataLoader(data, 4)))
+    assert tn.equal(a, x[:4])
+    assert tn.equal(b, y[:4])
+    part = Subset(data, [5, 0])
+    assert part[0][1].item() == 5
+    assert next(iter(DataLoader(part, 2)))[1].tolist() == [5, 0]
+    with pytest.raises(ShapeError, match="lengths must agree"):
+        TensorDataset(x, tn.arange(5))
+    tn.manual_seed(0)
+    first, second = random_split(data, [4, 2])
+    assert sorted([*first.indices, *second.indices]) == list(range(6))
+    assert [len(p) for p in random_split(data, [0.5, 0.3, 0.2])] == [4, 1, 1]
+    with pytest.raises(OptionError, match="do not sum"):
+        random_split(data, [4, 3])
+    digits = Digits(train=False)
+    assert digits[0][0].shape == (1, 8, 8)
+    assert 0 <= digits.images.min() <= digits.images.max() == 1
+    with pytest.raises(RangeError, match="360"):
+        digits[360]
+
+
+def test_bad_options():
+    for options, message in (
+        ({"batch_size": 0}, "batch_size must be an integer"),
+        ({"num_workers": -1}, "num_workers"),
+        ({"sampler": [0], "shuffle": True}, "excludes shuffle"),
+        ({"batch_sampler": [[0]], "batch_size": 2}, "batch_sampler excludes"),
+        ({"prefetch_factor": 2}, "prefetch_factor"),
+        ({"batch_size": None, "drop_last": True}, "drop_last"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            DataLoader(Squares(), **options)
+    with pytest.raises(NotImplementedError, match="iterable datasets"):
+        DataLoader(iter([1, 2]))
+    with pytest.raises(NotImplementedError, match="multiprocessing_context"):
+        DataLoader(Squares(), multiprocessing_context="spawn")
