@@ -330,5 +330,5 @@ def link_view(op: Primitive, x: Tensor, z: Tensor, options: dict[str, Any]) -> N
     if out is not a and (out.base is None or out.base is not a and out.base is not a.base):
         return
     z.memory = x.memory
-    base, path = (x, ()) if x.view_of is None else x.view_of[:2]
-    z.view_of = (base, (*path, (op, options)), x.memory[1], modes.recording)
+    base, path, _, recorded = (x, (), 0, True) if x.view_of is None else x.view_of
+    z.view_of = (base, (*path, (op, options)), x.memory[1], recorded and modes.recording)

@@ -79,6 +79,8 @@ def check_writeable(x: Tensor, name: str) -> None:
         raise GraphError(f"{name}: a leaf that requires a gradient cannot be changed in place; use no_grad()")
     if x.view_of is not None and type(x.view_of[0].node) is Leaf:
         raise GraphError(f"{name}: a view of a leaf that requires a gradient cannot be changed in place")
+    if x.view_of is not None and not x.view_of[3] and x.view_of[0].node is not None:
+        raise GraphError(f"{name}: this view was made under no_grad and is changed in place while recording")
 
 
 def inplace(name: str, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,0 +1,194 @@
+"""docs/differences.md is true: its tables, its missing names, and what it says of PyTorch."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+import tinynet
+import tinynet.nn.functional as F
+from tinynet import errors
+
+PAGE = (Path(__file__).parents[2] / "docs/differences.md").read_text(encoding="utf-8")
+
+
+def leaf(*shape):
+    return tinynet.ones(*shape, requires_grad=True)
+
+
+def weighted_bce(name):
+    return F.binary_cross_entropy_with_logits(leaf(2), tinynet.ones(2), **{name: leaf(2)})
+
+
+def optimize(kind, option):
+    return getattr(tinynet.optim, kind)([leaf(1)], **{option: True})
+
+
+# the first column of the table -> what raises
+UNSUPPORTED = {
+    "`Tensor.view(dtype)`": [lambda: tinynet.ones(2).view(tinynet.int32)],
+    "`Tensor.to(memory_format=…)`": [lambda: tinynet.ones(2).to(memory_format="channels_last")],
+    "`norm`": [lambda: tinynet.ones(2, 2).norm("nuc")],
+    "`pad`": [
+        lambda mode=mode: F.pad(tinynet.ones(2, 3, 3, 3), (1, 1), mode=mode)
+        for mode in ("reflect", "replicate", "circular")
+    ],
+    "`embedding`, `nn.Embedding`": [
+        lambda: F.embedding(tinynet.tensor([0]), leaf(2, 2), max_norm=1.0),
+        lambda: F.embedding(tinynet.tensor([0]), leaf(2, 2), sparse=True),
+        lambda: tinynet.nn.Embedding(2, 2, max_norm=1.0),
+        lambda: tinynet.nn.Embedding(2, 2, sparse=True),
+    ],
+    "`mse_loss`": [lambda: F.mse_loss(leaf(2), tinynet.ones(2), weight=tinynet.ones(2))],
+    "`binary_cross_entropy_with_logits`": [lambda: weighted_bce("weight"), lambda: weighted_bce("pos_weight")],
+    "`SGD`, `Adam`, `AdamW`": [
+        lambda: optimize("SGD", "differentiable"),
+        lambda: optimize("Adam", "differentiable"),
+        lambda: optimize("AdamW", "differentiable"),
+        lambda: optimize("Adam", "capturable"),
+        lambda: optimize("AdamW", "capturable"),
+    ],
+    "`register_forward_hook`": [lambda: tinynet.nn.Linear(1, 1).register_forward_hook(print, always_call=True)],
+    "`autograd.grad`": [
+        lambda: tinynet.autograd.grad(leaf(1).sum(), leaf(1), is_grads_batched=True),
+        lambda: tinynet.autograd.grad(leaf(1).sum(), leaf(1), only_inputs=False),
+    ],
+    "`autograd.backward`": [lambda: tinynet.autograd.backward(leaf(1).sum(), grad_variables=tinynet.ones(()))],
+    "`functional.jacobian`, `functional.hessian`": [
+        lambda: tinynet.autograd.functional.jacobian(tinynet.exp, leaf(1), vectorize=True),
+        lambda: tinynet.autograd.functional.jacobian(tinynet.exp, leaf(1), strategy="forward-mode"),
+        lambda: tinynet.autograd.functional.hessian(tinynet.sum, leaf(1), vectorize=True),
+        lambda: tinynet.autograd.functional.hessian(tinynet.sum, leaf(1), outer_jacobian_strategy="forward-mode"),
+    ],
+    "`load`": [
+        lambda: tinynet.load(io.BytesIO(), pickle_module=object()),
+        lambda: tinynet.load(io.BytesIO(), weights_only=False),
+        lambda: tinynet.load(io.BytesIO(b"PK\x03\x04")),
+    ],
+    "`DataLoader`": [
+        lambda: tinynet.data.DataLoader(iter([1])),
+        lambda: tinynet.data.DataLoader([1], multiprocessing_context="fork"),
+        lambda: tinynet.data.DataLoader([1], in_order=False),
+    ],
+}
+
+
+def table(after):
+    """The rows of the first table after a line of the page."""
+    lines = PAGE.split(after)[1].lstrip("\n*").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_the_table_of_unsupported_options_is_the_one_tested():
+    assert [row[0] for row in table("Options that raise NotImplementedError")] == list(UNSUPPORTED)
+
+
+@pytest.mark.parametrize("where", UNSUPPORTED)
+def test_unsupported_options_raise(where):
+    for call in UNSUPPORTED[where]:
+        with pytest.raises(NotImplementedError):
+            call()
+
+
+def test_error_classes():
+    rows = {row[0].strip("`"): set(row[1].split(", ")) for row in table("## Errors")}
+    assert set(rows) == {name for name in vars(errors) if name.endswith("Error")}
+    for name, parents in rows.items():
+        found = {c.__name__ for c in getattr(errors, name).__mro__}
+        assert parents <= found
+        assert found & {"ValueError", "TypeError", "IndexError", "RuntimeError"} == parents
+
+
+def test_missing_names_are_missing():
+    paragraph = PAGE.split("**Names that are missing**")[1].split("\n\n")[0]
+    names = re.findall(r"`tinynet\.(\w+)`", paragraph)
+    assert len(names) > 5
+    there = [name for name in names if hasattr(tinynet, name)]
+    layers = [name for name in ("LSTM", "MultiheadAttention", "LayerNorm", "BCELoss") if hasattr(tinynet.nn, name)]
+    assert there + layers == [], "docs/differences.md calls these missing: take them off its list"
+
+
+def test_a_schedule_before_its_optimizer_does_not_warn():
+    optimizer = tinynet.optim.SGD([leaf(1)], lr=0.1)
+    tinynet.optim.lr_scheduler.StepLR(optimizer, 1).step()  # warnings are errors here
+
+
+# what the page says of PyTorch
+
+
+@pytest.fixture(scope="module")
+def torch():
+    torch = pytest.importorskip("torch")
+    if not torch.__version__.startswith("2.13"):
+        pytest.skip("the page describes PyTorch 2.13")
+    return torch
+
+
+def test_pytorch_refuses_to_change_many_outputs(torch):
+    y = torch.arange(4.0, requires_grad=True) * 1
+    for outputs in (y.split(2), y.chunk(2), y.unbind(0)):
+        with pytest.raises(RuntimeError, match="multiple views"):
+            outputs[0].mul_(3)
+
+
+def test_pytorch_refuses_to_change_an_older_view(torch):
+    base, w = torch.zeros(3), torch.ones(3, requires_grad=True)
+    view = base[:2]
+    base += w
+    with pytest.raises(RuntimeError):
+        view *= 5
+    for engine in (torch, tinynet):  # a view of a leaf
+        base = engine.zeros(3)
+        view = base[:2]
+        base.requires_grad_()
+        with pytest.raises(RuntimeError):
+            view.mul_(5)
+
+
+def test_pytorch_keeps_inference_tensors_apart(torch):
+    with torch.inference_mode():
+        x = torch.ones(2)
+    for use in (lambda: torch.ones(2, requires_grad=True) * x, lambda: x.add_(1), x.requires_grad_):
+        with pytest.raises(RuntimeError, match="nference"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("relu", True, False),
+        ("leaky_relu", True, False),
+        ("max_pool2d", True, False),
+        ("avg_pool2d", True, False),
+        ("clamp", False, False),
+        ("maximum", False, False),
+        ("amax", False, False),
+        ("x * 2", False, False),
+        ("tanh", True, True),
+    ],
+)
+def test_which_gradients_require_a_gradient(torch, name, theirs, ours):
+    for engine, expected in ((torch, theirs), (tinynet, ours)):
+        x = engine.ones(1, 1, 2, 2, requires_grad=True)
+        y = {
+            "relu": engine.nn.functional.relu,
+            "leaky_relu": engine.nn.functional.leaky_relu,
+            "max_pool2d": lambda x, F=engine.nn.functional: F.max_pool2d(x, 2),
+            "avg_pool2d": lambda x, F=engine.nn.functional: F.avg_pool2d(x, 2),
+            "clamp": lambda x: x.clamp(min=0.0),
+            "maximum": lambda x, zeros=engine.zeros: x.maximum(zeros(())),
+            "amax": lambda x: x.amax(),
+            "x * 2": lambda x: x * 2,
+            "tanh": engine.tanh,
+        }[name](x)
+        (g,) = engine.autograd.grad(y.sum(), x, create_graph=True)
+        assert g.requires_grad is expected
