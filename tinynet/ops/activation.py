@@ -73,7 +73,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·σ(x), also called swish."""
     x = floating("silu", "input", input)
-    return _place("silu", x, P.mul(x, P.sigmoid(x)), inplace)
+    before = P.clone(x) if inplace else x  # the gradient reads x as it was
+    return _place("silu", x, P.mul(before, P.sigmoid(before)), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

@@ -72,6 +72,15 @@ def promoted(where: str, *values: Any) -> tuple[Tensor, ...]:
     )
 
 
+def check_broadcast(where: str, *tensors: Tensor) -> tuple[int, ...]:
+    """The common shape; raises ShapeError naming the operation and the shapes if there is none."""
+    try:
+        return np.broadcast_shapes(*(t.array.shape for t in tensors))
+    except ValueError:
+        shapes = " and ".join(str(tuple(t.array.shape)) for t in tensors)
+        raise ShapeError(f"{where}: shapes {shapes} cannot be broadcast together") from None
+
+
 def ints(where: str, name: str, value: Any, n: int, low: int = 0) -> tuple[int, ...]:
     """`value`, an integer or a sequence of n (or one), as n integers ≥ `low`."""
     items = tuple(value) if isinstance(value, tuple | list) else (value,)

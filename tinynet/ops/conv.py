@@ -159,10 +159,18 @@ def _input_backward(
 ) -> list[Any]:
     dy, w, _ = inputs
     return [
-        _conv(dx, w, None, **options) if needs[0] else None,
+        _conv_to(dy.shape[2:], dx, w, options) if needs[0] else None,
         _conv_grad_weight(dy, dx, kernel_size=tuple(w.shape[2:]), **options) if needs[1] else None,
         _bias_gradient(dx) if needs[2] else None,
     ]
+
+
+def _conv_to(size: Any, x: Any, w: Any, options: dict[str, Any]) -> Any:
+    """conv(x, w) where the transpose came from: without the outputs that an output_padding ≥ stride has room for."""
+    y = _conv(x, w, None, **options)
+    if tuple(y.shape[2:]) == tuple(size):
+        return y
+    return P.index(y, index=(slice(None), slice(None), *(slice(0, n) for n in size)))
 
 
 def _weight_forward(dy: Array, x: Array, **options: Any) -> tuple[Array, None]:
@@ -174,7 +182,7 @@ def _weight_backward(
 ) -> list[Any]:
     dy, x = inputs
     return [
-        _conv(x, dw, None, **options) if needs[0] else None,
+        _conv_to(dy.shape[2:], x, dw, options) if needs[0] else None,
         _conv_grad_input(dy, dw, None, input_size=tuple(x.shape[2:]), **options) if needs[1] else None,
     ]
 

@@ -135,12 +135,12 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of `input`."""
-    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled("zeros_like", input, 0, dtype, device, requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape and dtype of `input`."""
-    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled("ones_like", input, 1, dtype, device, requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -153,9 +153,12 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of the shape and dtype of `input` filled with one number."""
-    x = tensor_of("full_like", "input", input)
-    array = np.full(x.array.shape, fill_value, _target("full_like", dtype, x.dtype))
-    return finish("full_like", array, device, requires_grad)
+    return _filled("full_like", input, fill_value, dtype, device, requires_grad)
+
+
+def _filled(where: str, input: Tensor, value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    x = tensor_of(where, "input", input)
+    return finish(where, np.full(x.array.shape, value, _target(where, dtype, x.dtype)), device, requires_grad)
 
 
 def arange(

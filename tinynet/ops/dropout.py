@@ -48,4 +48,5 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if p == 1.0:
         return _place("dropout", x, P.mul(x, 0.0), inplace)
     keep = current_generator().uniform(x.array.shape, np.dtype(np.float32)) >= np.float32(p)
-    return _place("dropout", x, _dropout(x, new_tensor(keep), p=float(p)), inplace)
+    before = P.clone(x) if inplace else x  # the node keeps its input, which must not change
+    return _place("dropout", x, _dropout(before, new_tensor(keep), p=float(p)), inplace)

@@ -12,7 +12,7 @@ from .._tensor import Tensor
 from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError
 from . import primitives as P
-from .checks import promoted, tensor_of
+from .checks import check_broadcast, promoted, tensor_of
 
 
 def _unary(name: str, op: Callable[[Tensor], Tensor], text: str) -> Callable[[Tensor], Tensor]:
@@ -122,8 +122,12 @@ def div(input: Tensor, other: Tensor | float, *, rounding_mode: str | None = Non
     if rounding_mode != "trunc":
         raise OptionError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
     x, y = promoted("div", input, other)
-    quotient = P.trunc(P.div(x, y))
-    return quotient if x.dtype.category == 2 else P.cast(quotient, dtype=x.array.dtype)
+    if x.dtype.category == 2:
+        return P.trunc(P.div(x, y))
+    _check_zero("div", x, y)
+    quotient = P.floor_divide(x, y)  # exact, as a quotient of floats is not
+    up = P.logical_and(P.ne(P.remainder(x, y), 0), P.ne(P.lt(x, 0), P.lt(y, 0)))
+    return P.add(quotient, P.cast(up, dtype=quotient.array.dtype))
 
 
 divide = true_divide = div
@@ -209,7 +213,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise OptionError("clamp: at least one of min and max must be given")
     bounds = [b for b in (min, max) if b is not None]
-    x = promoted("clamp", x, *bounds)[0]
+    x, *ends = promoted("clamp", x, *bounds)
+    check_broadcast("clamp", x, *ends)
     if min is not None:
         low = promoted("clamp", x, min)[1]
         x = P.where(P.lt(x, low), low, x)
@@ -269,9 +274,13 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input − other| ≤ atol + rtol·|other|, elementwise."""
-    x, y = tensor_of("isclose", "input", input), tensor_of("isclose", "other", other)
+    return _isclose("isclose", input, other, rtol, atol, equal_nan)
+
+
+def _isclose(where: str, input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool) -> Tensor:
+    x, y = tensor_of(where, "input", input), tensor_of(where, "other", other)
     if x.array.dtype != y.array.dtype:
-        raise DtypeError(f"isclose: expected one dtype, got {x.dtype} and {y.dtype}")
+        raise DtypeError(f"{where}: expected one dtype, got {x.dtype} and {y.dtype}")
     from .._tensor import new_tensor
 
     return new_tensor(np.isclose(x.array, y.array, rtol, atol, equal_nan))
@@ -279,4 +288,4 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether `isclose` holds for every element."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+    return bool(_isclose("allclose", input, other, rtol, atol, equal_nan).array.all())

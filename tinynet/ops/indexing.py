@@ -11,7 +11,7 @@ from ..autograd.modes import modes
 from ..autograd.views import inplace
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from . import primitives as P
-from .checks import integer, tensor_of
+from .checks import check_broadcast, integer, tensor_of
 
 Array = np.ndarray[Any, Any]
 Index = tuple[Any, ...]
@@ -194,13 +194,16 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         return P.alias(x)
     if any(i != d and a > b for i, (a, b) in enumerate(zip(k.shape, x.array.shape, strict=True))):
         raise ShapeError(f"gather: index of shape {k.shape} is larger than input of shape {tuple(x.array.shape)}")
-    n = x.array.shape[d]
-    if k.size and (k.min() < 0 or k.max() >= n):
-        raise RangeError(
-            f"gather: index {k.min() if k.min() < 0 else k.max()} is out of range for dim {dim} of size {n}"
-        )
+    _check_range("gather", k, x.array.shape[d], dim)
     part = tuple(slice(None) if i == d else slice(0, m) for i, m in enumerate(k.shape))
     return P.take_along(P.index(x, index=part), k.copy(), axis=d)
+
+
+def _check_range(where: str, k: Array, n: int, dim: int) -> None:
+    if k.size and (k.min() < 0 or k.max() >= n):
+        raise RangeError(
+            f"{where}: index {k.min() if k.min() < 0 else k.max()} is out of range for dim {dim} of size {n}"
+        )
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -209,6 +212,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if k.ndim > 1:
         raise ShapeError(f"index_select: index must have one dimension, got shape {tuple(k.array.shape)}")
     d = wrap_dim(dim, x.ndim, "index_select")
+    _check_range("index_select", k.array, x.array.shape[d] if x.ndim else 1, dim)
     return getitem(x, (*(slice(None),) * d, P.reshape(k, shape=(k.array.size,))))
 
 
@@ -219,6 +223,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise DtypeError(f"masked_fill: mask must be a boolean tensor, got {m.dtype}")
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"masked_fill: value must be a number or a 0-d tensor, got shape {tuple(value.array.shape)}")
+    check_broadcast("masked_fill", x, m)
     filler = value if isinstance(value, Tensor) else new_tensor(np.asarray(value, x.array.dtype))
     return P.where(m, filler if filler.array.dtype == x.array.dtype else P.cast(filler, dtype=x.array.dtype), x)
 
@@ -226,7 +231,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where `mask` (broadcast) holds, in one dimension."""
     x, m = tensor_of("masked_select", "input", input), tensor_of("masked_select", "mask", mask)
-    shape = np.broadcast_shapes(x.array.shape, m.array.shape)
+    if m.array.dtype != np.bool_:
+        raise DtypeError(f"masked_select: mask must be a boolean tensor, got {m.dtype}")
+    shape = check_broadcast("masked_select", x, m)
     return getitem(P.expand(x, shape=shape), P.expand(m, shape=shape))
 
 
@@ -244,8 +251,16 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     x, k = tensor_of("take_along_dim", "input", input), integer("take_along_dim", "indices", indices)
     d = wrap_dim(dim, x.ndim, "take_along_dim")
     xs, ks = list(x.array.shape), list(k.array.shape)
+    if len(xs) != len(ks):
+        raise ShapeError(f"take_along_dim: indices have {len(ks)} dimensions, input has {len(xs)}")
+    _check_range("take_along_dim", k.array, xs[d], dim)
     xs[d] = ks[d] = 1
-    both = np.broadcast_shapes(tuple(xs), tuple(ks))
+    try:
+        both = np.broadcast_shapes(tuple(xs), tuple(ks))
+    except ValueError:
+        raise ShapeError(
+            f"take_along_dim: indices of shape {tuple(k.array.shape)} cannot be broadcast to {tuple(x.array.shape)}"
+        ) from None
     wide = P.expand(x, shape=(*both[:d], x.array.shape[d], *both[d + 1 :]))
     return gather(wide, d, P.expand(k, shape=(*both[:d], k.array.shape[d], *both[d + 1 :])))
 

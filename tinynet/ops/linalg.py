@@ -16,13 +16,17 @@ from .checks import promoted, tensor_of
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; 1-d arguments are vectors, leading dimensions are broadcast."""
-    x, y = _operands("matmul", input, other)
+    return _matmul("matmul", input, other)
+
+
+def _matmul(where: str, input: Any, other: Any) -> Tensor:
+    x, y = _operands(where, input, other)
     if x.ndim == 0 or y.ndim == 0:
-        raise ShapeError(f"matmul: both arguments must have at least 1 dimension, got {x.ndim} and {y.ndim}")
+        raise ShapeError(f"{where}: both arguments must have at least 1 dimension, got {x.ndim} and {y.ndim}")
     k, m = x.array.shape[-1], y.array.shape[-2 if y.ndim > 1 else 0]
     if k != m:
         raise ShapeError(
-            f"matmul: shapes {tuple(x.array.shape)} and {tuple(y.array.shape)} do not agree: {k} columns, {m} rows"
+            f"{where}: shapes {tuple(x.array.shape)} and {tuple(y.array.shape)} do not agree: {k} columns, {m} rows"
         )
     row, column = x.ndim == 1, y.ndim == 1
     if row:
@@ -75,7 +79,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def _ranked(where: str, x: Any, y: Any, a: int, b: int) -> Tensor:
     if tensor_of(where, "input", x).ndim != a or tensor_of(where, "other", y).ndim != b:
         raise ShapeError(f"{where}: expected a {a}-d and a {b}-d tensor, got {tuple(x.shape)} and {tuple(y.shape)}")
-    return matmul(x, y)
+    return _matmul(where, x, y)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

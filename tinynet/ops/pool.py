@@ -54,7 +54,7 @@ def window_places(
 
 
 def pick_max(x: Tensor, places: Array) -> tuple[Tensor, Array]:
-    """The largest of the elements at `places` (taps, *out), −1 left out; the first of ties; NaN wins."""
+    """The largest of the elements at `places` (taps, *out), −1 left out; the first of ties; NaN wins; −∞ of none, at −1."""
     n, c = x.array.shape[:2]
     flat = P.reshape(x, shape=(n, c, math.prod(x.array.shape[2:])))
     seen = flat.array[:, :, np.maximum(places, 0)]
@@ -65,8 +65,9 @@ def pick_max(x: Tensor, places: Array) -> tuple[Tensor, Array]:
     best = np.where(np.isnan(np.take_along_axis(seen, best[:, :, None], 2)[:, :, 0]), best, np.argmax(tied, axis=2))
     k = np.take_along_axis(np.broadcast_to(places, seen.shape), best[:, :, None], 2)[:, :, 0]
     shape = k.shape
-    y = P.take_along(flat, k.reshape(n, c, math.prod(shape[2:])), axis=2)
-    return P.reshape(y, shape=shape), k
+    y = P.take_along(flat, np.maximum(k, 0).reshape(n, c, math.prod(shape[2:])), axis=2)
+    y = P.reshape(y, shape=shape)
+    return (P.where(k < 0, x.array.dtype.type(-np.inf), y) if (k < 0).any() else y), k
 
 
 def max_pool_definition(x: Tensor, **geometry: Ints) -> Tensor:

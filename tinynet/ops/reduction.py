@@ -57,12 +57,16 @@ def var(
     correction: float | None = None,
 ) -> Tensor:
     """Σ (x − mean)² / (n − correction) over `dim`; correction 1 by default, 0 with unbiased=False."""
+    return _var("var", input, dim, unbiased, keepdim, correction)
+
+
+def _var(where: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Tensor:
     if isinstance(dim, bool):  # var(x, False), PyTorch's older form
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
-        raise OptionError("var: pass either unbiased or correction")
-    x = floating("var", "input", input)
-    axes = _dims("var", x, dim)
+        raise OptionError(f"{where}: pass either unbiased or correction")
+    x = floating(where, "input", input)
+    axes = _dims(where, x, dim)
     c = correction if correction is not None else 1 if unbiased in (None, True) else 0
     centred = P.sub(x, P.div(P.sum_(x, axes=axes, keepdims=True), float(_count(x, axes))))
     total = P.sum_(P.mul(centred, centred), axes=axes, keepdims=keepdim)
@@ -79,8 +83,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """√var; the subgradient at 0 is 0."""
-    square = var(input, dim, unbiased, keepdim, correction=correction)
-    return _root(square, 2)
+    return _root(_var("std", input, dim, unbiased, keepdim, correction), 2)
 
 
 def _root(total: Tensor, p: float) -> Tensor:
@@ -233,7 +236,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """zₜ = Σ_{s ≤ t} xₛ along `dim`."""
     x = to_dtype(tensor_of("cumsum", "input", input), dtype, "cumsum")
     axis = wrap_dim(dim, x.ndim, "cumsum")
-    return P.cumsum(x, axis=axis, reverse=False) if x.ndim else P.alias(x)
+    return P.cumsum(x, axis=axis, reverse=False) if x.ndim else P.sum_(x, axes=())
 
 
 @numpy_names

@@ -38,13 +38,17 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 def view(input: Tensor, *shape: Any) -> Tensor:
     """The same memory in another shape; raises ShapeError where only a copy could have it (then use reshape)."""
-    x = tensor_of("view", "input", input)
+    return _view("view", input, shape)
+
+
+def _view(where: str, input: Tensor, shape: tuple[Any, ...]) -> Tensor:
+    x = tensor_of(where, "input", input)
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         raise NotImplementedError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
-    y = P.reshape(x, shape=_resolve("view", x, sizes("view", shape, negative=True)))
+    y = P.reshape(x, shape=_resolve(where, x, sizes(where, shape, negative=True)))
     if not np.may_share_memory(y.array, x.array) and x.array.size:
         raise ShapeError(
-            f"view: a tensor of shape {tuple(x.array.shape)} and stride {x.stride()} has no view of shape "
+            f"{where}: a tensor of shape {tuple(x.array.shape)} and stride {x.stride()} has no view of shape "
             f"{tuple(y.array.shape)}; use reshape"
         )
     return y
@@ -52,12 +56,13 @@ def view(input: Tensor, *shape: Any) -> Tensor:
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """`view` in the shape of `other`."""
-    return view(input, *other.shape)
+    return _view("view_as", input, tensor_of("view_as", "other", other).array.shape)
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """`reshape` to the shape of `other`."""
-    return reshape(input, *other.shape)
+    x, y = tensor_of("reshape_as", "input", input), tensor_of("reshape_as", "other", other)
+    return P.reshape(x, shape=_resolve("reshape_as", x, y.array.shape))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -143,26 +148,30 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 
 def expand(input: Tensor, *size: Any) -> Tensor:
     """Repeat dimensions of size 1 without copying; -1 keeps a size; new dimensions come first."""
-    x = tensor_of("expand", "input", input)
-    new = sizes("expand", size, negative=True)
+    return _expand("expand", input, size)
+
+
+def _expand(where: str, input: Tensor, size: tuple[Any, ...]) -> Tensor:
+    x = tensor_of(where, "input", input)
+    new = sizes(where, size, negative=True)
     lead = len(new) - x.ndim
     old = (1,) * lead + tuple(x.array.shape)
     if lead < 0 or any(n == -1 for n in new[:lead]):
-        raise ShapeError(f"expand: shape {tuple(x.array.shape)} cannot be expanded to {new}")
+        raise ShapeError(f"{where}: shape {tuple(x.array.shape)} cannot be expanded to {new}")
     target = tuple(o if n == -1 else n for n, o in zip(new, old, strict=True))
     if any(o not in (1, n) or n < 0 for n, o in zip(target, old, strict=True)):
-        raise ShapeError(f"expand: shape {tuple(x.array.shape)} cannot be expanded to {new}")
+        raise ShapeError(f"{where}: shape {tuple(x.array.shape)} cannot be expanded to {new}")
     return P.expand(x, shape=target)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of `other`."""
-    return expand(input, *other.shape)
+    return _expand("expand_as", input, tensor_of("expand_as", "other", other).array.shape)
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` under NumPy's name."""
-    return expand(input, *size)
+    return _expand("broadcast_to", input, tuple(size))
 
 
 def clone(input: Tensor) -> Tensor:
@@ -308,6 +317,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
                 raise ShapeError(f"pad: widths {tuple(pad)} leave a negative size of shape {tuple(x.array.shape)}")
         if any(w < 0 for w in widths):
             x = P.index(x, index=crop)
+        if x.ndim == 0:
+            return P.clone(x)
         grow = tuple((max(0, lo), max(0, hi)) for lo, hi in pairs)
         y = P.pad_constant(x, widths=grow, value=0 if value is None else value)
         return y

@@ -162,7 +162,8 @@ def _max_plane(x, y, indices, kernel_size, stride, padding, dilation):  # type: 
             best, where = y[od, oh], indices[od, oh]
             for ow in range(best.size):
                 w0 = _first_tap(ow * stride[2] - padding[2], dilation[2])
-                best[ow], where[ow] = -np.inf, (d0 * x.shape[1] + h0) * x.shape[2] + w0
+                empty = (d0 >= x.shape[0]) | (h0 >= x.shape[1]) | (w0 >= x.shape[2])  # dilated past the input
+                best[ow], where[ow] = -np.inf, -1 if empty else (d0 * x.shape[1] + h0) * x.shape[2] + w0
             for d in range(d0, _end(od, kernel_size[0], stride[0], padding[0], dilation[0], x.shape[0]), dilation[0]):
                 for h in range(
                     h0, _end(oh, kernel_size[1], stride[1], padding[1], dilation[1], x.shape[1]), dilation[1]
@@ -219,7 +220,8 @@ def _scatter(dy, indices, dx):  # type: ignore[no-untyped-def]
 @inner
 def _scatter_plane(dy, indices, dx):  # type: ignore[no-untyped-def]
     for p in range(dy.size):
-        dx[indices[p]] += dy[p]
+        if indices[p] >= 0:  # a dilated window may step over the whole input
+            dx[indices[p]] += dy[p]
 
 
 @kernel

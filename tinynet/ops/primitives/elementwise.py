@@ -12,7 +12,7 @@ import numpy as np
 
 from ...autograd.basis import add, zeros_like
 from ...autograd.primitive import Primitive
-from .compare import eq, ge, gt, le, logical_and, lt, ne
+from .compare import eq, ge, gt, le, logical_and, logical_or, lt, ne
 
 Array = np.ndarray[Any, Any]
 
@@ -43,13 +43,18 @@ floor_divide: Primitive = Primitive(
     "floor_divide", np.floor_divide, dx=lambda dz: zeros_like(dz), dy=lambda dz: zeros_like(dz)
 )
 
-# d(xʸ)/dx = y·xʸ⁻¹, which is 0 where y = 0;  d(xʸ)/dy = xʸ·log x, which is 0 where x = 0 and y ≥ 0
+# d(xʸ)/dx = y·xʸ⁻¹, which is 0 where x = y = 0;  d(xʸ)/dy = xʸ·log x, which is 0 where x = 0 and y ≥ 0
 power: Primitive = Primitive(
     "pow",
     np.power,
-    dx=lambda dz, x, y: mul(dz, where(ne(y, 0), mul(y, power(x, where(ne(y, 0), sub(y, 1), 1))), 0)),
+    dx=lambda dz, x, y: mul(dz, _power_slope(x, y, logical_or(ne(x, 0), ne(y, 0)))),
     dy=lambda dz, x, y, z: mul(dz, where(logical_and(eq(x, 0), ge(y, 0)), 0, mul(z, log(x)))),
 )
+
+
+def _power_slope(x: Any, y: Any, regular: Any) -> Any:
+    return where(regular, mul(y, power(x, where(regular, sub(y, 1), 1))), 0)
+
 
 # PyTorch's tie rule: the gradient is shared equally
 maximum: Primitive = Primitive(

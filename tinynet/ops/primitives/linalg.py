@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ def _matmul(x: Array, y: Array) -> Array:
         if x.ndim == y.ndim == 2:
             return kernels_for(x, y).matmul(x, y)
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-        xs = np.broadcast_to(x, batch + x.shape[-2:]).reshape(-1, *x.shape[-2:])
-        ys = np.broadcast_to(y, batch + y.shape[-2:]).reshape(-1, *y.shape[-2:])
+        b = math.prod(batch)
+        xs = np.broadcast_to(x, batch + x.shape[-2:]).reshape(b, *x.shape[-2:])
+        ys = np.broadcast_to(y, batch + y.shape[-2:]).reshape(b, *y.shape[-2:])
         return kernels_for(xs, ys).matmul(xs, ys).reshape(*batch, x.shape[-2], y.shape[-1])
     return np.asarray(np.matmul(x, y))
 

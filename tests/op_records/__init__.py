@@ -1,0 +1,27 @@
+"""The table of operations: one record a public operation, a file a family. Tests are generated from `RECORDS`."""
+
+import importlib
+
+from tests.op_records.record import Call, OpRecord, call
+
+FAMILIES = [
+    "elementwise",
+    "comparison",
+    "reduction",
+    "activation",
+    "shape",
+    "linalg",
+    "indexing",
+    "conv",
+    "pool",
+    "norm",
+    "loss",
+    "dropout_embedding",
+    "creation_random",
+]
+
+RECORDS: list[OpRecord] = [
+    record for family in FAMILIES for record in importlib.import_module(f"tests.op_records.{family}").RECORDS
+]
+
+__all__ = ["FAMILIES", "RECORDS", "Call", "OpRecord", "call"]
