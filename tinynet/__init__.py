@@ -14,7 +14,7 @@ pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 
 # where each public name lives: module -> names
 TABLE: dict[str, str] = {
-    "_tensor": "Size Tensor",
+    "_tensor": "Size Tensor is_tensor",
     "dtypes": """bfloat16 dtype finfo float16 float32 float64 get_default_dtype iinfo int16 int32 int64 int8 promote_types
         set_default_dtype uint8""",
     "_device": "device",
@@ -25,7 +25,6 @@ TABLE: dict[str, str] = {
     "threads": "get_num_threads set_num_threads",
     "serialization": "load save",
     "ops.creation": """arange as_tensor asarray bernoulli empty empty_like eye from_dlpack from_numpy full full_like
-        is_tensor
         linspace ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like""",
     "ops.elementwise": """abs absolute add allclose bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clip cos div
         divide eq equal erf exp expm1 floor floor_divide ge greater greater_equal gt isclose isfinite isinf isnan le less

@@ -14,6 +14,7 @@ from . import training as training
 from . import utils as utils
 from ._tensor import Size as Size
 from ._tensor import Tensor as Tensor
+from ._tensor import is_tensor as is_tensor
 from .dtypes import bfloat16 as bfloat16
 from .dtypes import dtype as dtype
 from .dtypes import finfo as finfo
@@ -61,7 +62,6 @@ from .ops.creation import from_dlpack as from_dlpack
 from .ops.creation import from_numpy as from_numpy
 from .ops.creation import full as full
 from .ops.creation import full_like as full_like
-from .ops.creation import is_tensor as is_tensor
 from .ops.creation import linspace as linspace
 from .ops.creation import ones as ones
 from .ops.creation import ones_like as ones_like

@@ -362,6 +362,11 @@ def new_tensor(array: Any) -> Tensor:
     return out
 
 
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
 def current_node(x: Tensor) -> Node | Leaf | Part | None:
     """The tensor's node; a view whose base was changed in place since is first described again."""
     view = x.view_of
