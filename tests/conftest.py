@@ -14,6 +14,6 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]  # kernels compile wit
 settings.register_profile(
     "default", max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=SLOW
 )
-settings.register_profile("thorough", max_examples=300, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("thorough", max_examples=100, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("unshrunk", settings.get_profile("default"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -10,6 +10,7 @@ FAMILIES = [
     "reduction",
     "activation",
     "shape",
+    "pad",
     "linalg",
     "indexing",
     "conv",
