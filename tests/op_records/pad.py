@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tinynet.nn.functional as F
 from tests.op_records import draw as d
 from tests.op_records.record import Call, call, refused
-from tests.op_records.shape import SOLID, X0, XE, X, moved
+from tests.op_records.shape import SOLID, X0, X1, XE, X, moved
 from tinynet.testing.strategies import arrays, shapes
 
 
