@@ -45,7 +45,6 @@ ALLOWED: dict[str, set[str]] = {
     "models": CORE | {"ops", "methods", "nn", "data"},
     "training": CORE | {"ops", "methods", "nn", "optim", "data"},
     "testing": {"errors"},
-    "compat": {"*"},
     "cli": CORE | {"ops", "methods", "nn", "optim", "data", "models", "training", "testing", "utils"},
     "__main__": {"cli"},
     "__init__": set(),

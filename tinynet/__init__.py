@@ -50,7 +50,6 @@ ALIASES = {
 }
 MODULES = (
     "autograd",
-    "compat",
     "cuda",
     "data",
     "errors",

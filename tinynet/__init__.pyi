@@ -1,7 +1,6 @@
 """Written by tools/make_stubs.py."""
 
 from . import autograd as autograd
-from . import compat as compat
 from . import cuda as cuda
 from . import data as data
 from . import errors as errors

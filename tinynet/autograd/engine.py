@@ -90,6 +90,7 @@ def pair_up(where: str, outputs: Any, weights: Any) -> tuple[tuple[Tensor, ...],
 
 
 def as_targets(inputs: Any, where: str) -> tuple[Tensor, ...]:
+    """The tensors whose gradients are asked for; raises unless each requires one."""
     targets = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if not targets:
         raise GraphError(f"{where}: inputs is empty")

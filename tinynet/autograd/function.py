@@ -145,7 +145,7 @@ class Function:
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Save for the backward, where `forward` takes no ctx."""
-        raise NotImplementedError
+        raise NotImplementedError("Function.setup_context is called only where it is overridden")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:

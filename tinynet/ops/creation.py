@@ -17,6 +17,7 @@ from .checks import sizes, tensor_of
 
 
 def finish(where: str, array: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A new tensor over `array`, on a device that is checked."""
     check_device(device, where)
     out = new_tensor(array)
     return out.requires_grad_() if requires_grad else out

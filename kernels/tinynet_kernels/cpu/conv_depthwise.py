@@ -27,6 +27,7 @@ def inside(ow, run, first, stride, width):  # type: ignore[no-untyped-def]
 def forward(  # type: ignore[no-untyped-def]
     x, w, b, y, images, filters, multiplier, size, kernel_size, stride, padding, dilation, out
 ):
+    """y, in place: parallel over the planes of the output."""
     for plane in prange(images * filters):
         _forward_plane(x, w, b, y, plane, filters, multiplier, size, kernel_size, stride, padding, dilation, out)
 
@@ -35,6 +36,7 @@ def forward(  # type: ignore[no-untyped-def]
 def grad_input(  # type: ignore[no-untyped-def]
     dy, w, dx, images, channels, multiplier, size, kernel_size, stride, padding, dilation, out
 ):
+    """dx, in place: parallel over the planes of the input."""
     for plane in prange(images * channels):
         _grad_input_plane(dy, w, dx, plane, channels, multiplier, size, kernel_size, stride, padding, dilation, out)
 
@@ -43,6 +45,7 @@ def grad_input(  # type: ignore[no-untyped-def]
 def grad_weight(  # type: ignore[no-untyped-def]
     dy, x, dw, images, filters, multiplier, size, kernel_size, stride, padding, dilation, out
 ):
+    """dw, in place: parallel over the filters."""
     for o in prange(filters):
         _grad_filter(dy, x, dw, o, images, filters, multiplier, size, kernel_size, stride, padding, dilation, out)
 

@@ -115,7 +115,7 @@ class _CodeCache(_Cache):
         if not self._enabled:
             return None
         target_context.refresh()
-        try:
+        try:  # Numba's form of compiled code is a pickle: as dangerous as machine code, so the folder is its owner's alone
             data = self._path(sig, target_context).read_bytes()
             return compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
         except FileNotFoundError:
