@@ -130,8 +130,8 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
     return views.copy_(self, new_tensor(draws * std + mean))
 
 
-def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
-    """Fill with ones with probability `p`, else zeros."""
+def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *, generator: Any = None) -> Tensor:
+    """Fill with ones with probability `p` (a number, or a tensor of this shape), else zeros."""
     return views.copy_(self, creation.bernoulli(self.detach(), p, generator=generator))
 
 

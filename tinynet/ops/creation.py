@@ -273,14 +273,14 @@ def randperm(
     return finish("randperm", draws.astype(_target("randperm", dtype)), device, requires_grad)
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(input: Tensor, p: Tensor | float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with probability `input` (or `p`), else 0, in the dtype and shape of `input`."""
     x = (
         checks.floating("bernoulli", "input", input).array
         if p is None
         else tensor_of("bernoulli", "input", input).array
     )
-    chance = x if p is None else p
+    chance = x if p is None else p.array if isinstance(p, Tensor) else p
     if np.any(~((np.asarray(chance) >= 0) & (np.asarray(chance) <= 1))):
         raise OptionError("bernoulli: probabilities must lie in [0, 1]")
     draws = _stream(generator).uniform(x.shape, np.dtype(np.float64 if x.dtype == np.float64 else np.float32))
