@@ -52,12 +52,13 @@ class Tensor:
     memory  [time of the last in-place change, count of changes], shared by all tensors over the same memory
     """
 
+    _copies_grad = True  # by deepcopy; a Parameter's copy starts without, as in PyTorch
     __array_ufunc__ = None  # NumPy's operators defer to ours
     __hash__ = object.__hash__
 
     array: np.ndarray[Any, Any]
     memory: list[int]
-    grad: Tensor | None = None
+    _grad: Tensor | None = None
     node: Node | Leaf | Part | None = None
     view_of: tuple[Tensor, tuple[Any, ...], int, bool] | None = None
 
@@ -94,6 +95,25 @@ class Tensor:
     @property
     def is_cuda(self) -> bool:
         return False
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient: a Tensor of this shape and dtype, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise DtypeError(f"Tensor.grad: expected a Tensor or None, got {type(value).__name__}")
+            if value.array.shape != self.array.shape:
+                raise ShapeError(
+                    f"Tensor.grad: a gradient of shape {tuple(value.array.shape)} does not fit a tensor of shape "
+                    f"{tuple(self.array.shape)}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise DtypeError(f"Tensor.grad: expected dtype {self.dtype}, got {value.dtype}")
+        self._grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -321,7 +341,11 @@ class Tensor:
         return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 and spec else str(self)
+        if not spec:
+            return str(self)
+        if self.array.ndim:
+            raise DtypeError(f"format: {spec!r} goes with a 0-d tensor, got shape {tuple(self.array.shape)}")
+        return format(self.item(), spec)
 
     def __repr__(self) -> str:
         from .printing import tensor_repr
@@ -338,8 +362,8 @@ class Tensor:
         memo[id(self)] = out
         if self.node is not None:
             out.node = Leaf(out)
-        if self.grad is not None:
-            out.grad = new_tensor(self.grad.array.copy())
+        if self._grad is not None and self._copies_grad:
+            out._grad = new_tensor(self._grad.array.copy())
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -365,6 +389,12 @@ def new_tensor(array: Any) -> Tensor:
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
+
+
+def changed(x: Tensor) -> None:
+    """Note the time of a change of x's memory."""
+    x.memory[0] = tick()
+    x.memory[1] += 1
 
 
 def current_node(x: Tensor) -> Node | Leaf | Part | None:

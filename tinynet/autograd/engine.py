@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, current_node, new_tensor
+from .._tensor import Tensor, changed, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
 from .basis import add, cast, clone, sum_to
 from .modes import modes
-from .node import FREED, Leaf, Node, Part, anomaly, tick
+from .node import FREED, Leaf, Node, Part, anomaly
 from .quiet import ERRORS, QUIET
 
 AnyNode = Node | Leaf | Part
@@ -281,14 +281,18 @@ def run_hooks(node: AnyNode, dz: Any, graph: bool) -> Any:
 
 def accumulate(tensor: Tensor, g: Any, mine: bool, graph: bool) -> None:
     """Add `g` into `tensor.grad`, which never shares memory with anything else."""
-    if tensor.grad is None:
-        tensor.grad = clone(g) if graph else new_tensor(g if mine else np.array(g, order="C"))
+    held = tensor._grad
+    if held is None:
+        tensor._grad = clone(g) if graph else new_tensor(g if mine else np.array(g, order="C"))
+    elif held.array.shape != g.shape:
+        raise ShapeError(
+            f"backward: .grad has shape {held.array.shape}, its tensor now {g.shape}; set .grad to None first"
+        )
     elif graph:
-        tensor.grad = add(tensor.grad, g)
+        tensor._grad = add(held, g)
     else:
-        np.add(tensor.grad.array, g, out=tensor.grad.array)
-        tensor.grad.memory[0] = tick()
-        tensor.grad.memory[1] += 1
+        np.add(held.array, g, out=held.array)
+        changed(held)
 
 
 def check_nan(node: Node, i: int, g: Any) -> None:

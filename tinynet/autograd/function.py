@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, current_node, new_tensor
+from .._tensor import Tensor, changed, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
 from .modes import modes, no_grad
 from .node import Node, Part
 from .primitive import check_saved
-from .views import changed, check_writeable, rebase
+from .views import check_writeable, rebase
 
 
 class Context:

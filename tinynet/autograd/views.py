@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, current_node, new_tensor
+from .._tensor import Tensor, changed, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
 from .basis import cast, overwrite
 from .modes import modes
-from .node import Leaf, Node, tick
+from .node import Leaf, Node
 from .primitive import Primitive
 
 Array = np.ndarray[Any, Any]
@@ -107,12 +107,6 @@ def store(name: str, x: Tensor, new: Tensor) -> None:
     changed(x)
     if modes.recording and (new.node is not None or x.node is not None):
         rebase(name, x, new.node)
-
-
-def changed(x: Tensor) -> None:
-    """Note the time of a change of x's memory."""
-    x.memory[0] = tick()
-    x.memory[1] += 1
 
 
 def rebase(name: str, x: Tensor, node: Any) -> None:

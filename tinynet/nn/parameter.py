@@ -11,6 +11,8 @@ from ..errors import DtypeError
 class Parameter(Tensor):
     """A tensor that is a module's parameter when assigned as its attribute; it shares the memory of `data`."""
 
+    _copies_grad = False
+
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         """Over `data`, a Tensor (empty by default), requiring a gradient unless told otherwise."""
         import numpy as np

@@ -110,6 +110,18 @@ def sizes(where: str, size: tuple[Any, ...], *, negative: bool = False) -> tuple
     return shape
 
 
+def widened(function: F) -> F:
+    """Let a reduction of a half be computed in float32 and rounded once: its sums would overflow in between."""
+
+    @functools.wraps(function)
+    def wrapper(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(input, Tensor) or input.array.dtype not in dtypes.HALVES or kwargs.get("dtype") is not None:
+            return function(input, *args, **kwargs)
+        return P.cast(function(P.cast(input, dtype=np.float32), *args, **kwargs), dtype=input.array.dtype)
+
+    return wrapper  # type: ignore[return-value]
+
+
 def numpy_names(function: F) -> F:
     """Let a function with `dim` and `keepdim` take NumPy's names for them, as PyTorch's do."""
 

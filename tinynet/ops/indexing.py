@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, new_tensor, wrap_dim
+from .._tensor import Tensor, changed, new_tensor, wrap_dim
 from ..autograd.modes import modes
 from ..autograd.views import inplace
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
@@ -165,7 +165,7 @@ def _assign(x: Tensor, key: Index, value: Tensor) -> None:
             f"index assignment: shape {tuple(value.array.shape)} cannot be broadcast to {tuple(target)}"
         ) from None
     if not modes.recording and x.array.flags.writeable:
-        from ..autograd.views import changed, check_writeable
+        from ..autograd.views import check_writeable
 
         check_writeable(x, "index assignment")
         x.array[key] = value.array

@@ -103,7 +103,7 @@ def _update(
         axes = (0, *range(2, x.ndim))
         wide = x.astype(np.float64) if x.dtype == np.float64 else x.astype(np.float32)
         mean, var = wide.mean(axis=axes), wide.var(axis=axes)
-    from ..autograd.views import changed
+    from .._tensor import changed
 
     for running, value in ((running_mean, mean), (running_var, np.maximum(var, 0.0) * (n / (n - 1)))):
         if running is not None:

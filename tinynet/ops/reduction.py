@@ -11,7 +11,7 @@ import numpy as np
 from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError
 from . import primitives as P
-from .checks import floating, numpy_names, tensor_of, to_dtype
+from .checks import floating, numpy_names, tensor_of, to_dtype, widened
 
 
 class max_result(NamedTuple):
@@ -35,6 +35,7 @@ def _dims(where: str, x: Tensor, dim: Any) -> tuple[int, ...]:
     return wrap_dims(None if dim == () else dim, x.array.ndim, where)
 
 
+@widened
 @numpy_names
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Σ x / n over `dim`. Raises DtypeError for integers."""
@@ -47,6 +48,7 @@ def _count(x: Tensor, axes: tuple[int, ...]) -> int:
     return math.prod(x.array.shape[a] for a in axes)
 
 
+@widened
 @numpy_names
 def var(
     input: Tensor,
@@ -73,6 +75,7 @@ def _var(where: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bo
     return P.div(total, float(builtins.max(_count(x, axes) - c, 0)))
 
 
+@widened
 @numpy_names
 def std(
     input: Tensor,
@@ -93,6 +96,7 @@ def _root(total: Tensor, p: float) -> Tensor:
     return P.where(zero, 0, P.sqrt(safe) if p == 2 else P.power(safe, 1.0 / p))
 
 
+@widened
 @numpy_names
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log Σ e^x over `dim`, computed from the largest element so that nothing overflows."""
@@ -239,6 +243,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return P.cumsum(x, axis=axis, reverse=False) if x.ndim else P.sum_(x, axes=())
 
 
+@widened
 @numpy_names
 def norm(input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over `dim`; p may be "fro" (2), ±inf or 0 (the count of nonzeros). The subgradient at 0 is 0."""

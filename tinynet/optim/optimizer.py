@@ -11,10 +11,9 @@ import numpy as np
 
 from tinynet_kernels import available, kernels_for
 
-from .._tensor import Tensor, new_tensor
+from .._tensor import Tensor, changed, new_tensor
 from ..autograd.modes import enable_grad, no_grad
-from ..autograd.views import changed
-from ..errors import DtypeError, GraphError, OptionError
+from ..errors import DtypeError, GraphError, OptionError, ShapeError
 
 Array = np.ndarray[Any, Any]
 
@@ -96,6 +95,11 @@ class Optimizer:
 
     def _step_one(self, p: Tensor, group: dict[str, Any]) -> None:
         g = p.grad.array  # type: ignore[union-attr]
+        for name, v in {"grad": p.grad, **self.state[p]}.items():
+            if isinstance(v, Tensor) and v.array.shape != p.array.shape and (v.ndim or name == "grad"):
+                raise ShapeError(
+                    f"{self._name}.step: {name} has shape {v.array.shape}, its parameter has shape {p.array.shape}"
+                )
         target = p.array if p.array.flags.c_contiguous else np.ascontiguousarray(p.array)
         self.update(target, g, self.state[p], group)
         if target is not p.array:

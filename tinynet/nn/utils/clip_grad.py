@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._tensor import Tensor, new_tensor
-from ...autograd.views import changed
+from ..._tensor import Tensor, changed, new_tensor
 from ...errors import GraphError
 
 
