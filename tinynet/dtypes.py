@@ -11,7 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .errors import DtypeError
+from .errors import DtypeError, OptionError
 
 
 class dtype:
@@ -153,3 +153,14 @@ def iinfo(type: dtype) -> Any:
     if type.category != 1:
         raise DtypeError(f"iinfo: expected an integer dtype, got {type}")
     return np.iinfo(type.numpy)
+
+
+def check_fits(values: np.ndarray[Any, Any], target: np.dtype[Any], where: str) -> None:
+    """Raise OptionError if Python numbers do not fit into an integer dtype (as PyTorch does; casts of tensors wrap)."""
+    if target.kind not in "iu" or values.dtype.kind == "b" or values.size == 0:
+        return
+    limits = np.iinfo(target)
+    if values.dtype.kind == "O" or not np.all((values >= limits.min) & (values <= limits.max)):
+        raise OptionError(
+            f"{where}: a value does not fit into {FROM_NUMPY[target]}, which holds {limits.min} to {limits.max}"
+        )

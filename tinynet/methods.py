@@ -118,6 +118,8 @@ def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: An
     low = kwargs.pop("from", from_)
     if kwargs:
         raise OptionError(f"uniform_: unknown options {', '.join(kwargs)}")
+    if low > to:
+        raise OptionError(f"uniform_: from must be ≤ to, got {low} and {to}")
     draws = _stream(generator).uniform(self.array.shape, _float_dtype("uniform_", self))
     return views.copy_(self, new_tensor(draws * (to - low) + low))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from .._tensor import Tensor, changed, current_node, new_tensor
 from ..errors import DtypeError, GraphError, ShapeError
 from .basis import cast, overwrite
@@ -137,7 +138,10 @@ def fill_(x: Tensor, value: Any) -> Tensor:
     """Set every element to `value`, a number or a 0-d tensor."""
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"fill_: expected a number or a 0-d tensor, got shape {tuple(value.shape)}")
-    return copy_(x, value if isinstance(value, Tensor) else new_tensor(np.asarray(value, x.array.dtype)))
+    if not isinstance(value, Tensor):
+        dtypes.check_fits(np.asarray(value), x.array.dtype, "fill_")
+        value = new_tensor(np.asarray(value, x.array.dtype))
+    return copy_(x, value)
 
 
 def zero_(x: Tensor) -> Tensor:

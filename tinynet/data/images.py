@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from .._tensor import Tensor, new_tensor
+from ..errors import DtypeError
 from .dataset import Mapped
 from .digits import load_digits
 from .mnist import load_mnist
@@ -25,7 +26,7 @@ class Digits(Mapped):
     classes = 10
 
     def __init__(self, train: bool = True, transform: Transform | None = None) -> None:
-        images, labels = load_digits(train=train)
+        images, labels = load_digits(train=_flag(train))
         super().__init__(_scaled(images, 16.0), new_tensor(labels.astype(np.int64)), transform)
 
 
@@ -46,7 +47,7 @@ class MNIST(Mapped):
         transform: Transform | None = None,
         download: bool = False,
     ) -> None:
-        images, labels = load_mnist(root, train=train, name=self.name, download=download)
+        images, labels = load_mnist(root, train=_flag(train), name=self.name, download=download)
         super().__init__(_scaled(images, 255.0), new_tensor(labels.astype(np.int64)), transform)
 
 
@@ -54,6 +55,12 @@ class FashionMNIST(MNIST):
     """Articles of clothing in MNIST's format. Source: Xiao, Rasul, Vollgraf, 2017, MIT licence."""
 
     name = "fashion-mnist"
+
+
+def _flag(train: bool) -> bool:
+    if not isinstance(train, bool):
+        raise DtypeError(f"train must be True (the training part) or False (the test part), got {train!r}")
+    return train
 
 
 def _scaled(images: np.ndarray, top: float) -> Tensor:

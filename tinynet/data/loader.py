@@ -116,6 +116,17 @@ class DataLoader:
             raise NotImplementedError("DataLoader: in_order=False is not supported")
         if hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__"):
             raise NotImplementedError("DataLoader: iterable datasets are not supported; define __getitem__ and __len__")
+        if not hasattr(dataset, "__getitem__"):
+            raise DtypeError(f"DataLoader: dataset must have __getitem__ and __len__, got {type(dataset).__name__}")
+        if shuffle not in (None, True, False):
+            raise DtypeError(f"DataLoader: shuffle must be a bool, got {shuffle!r}")
+        if generator is not None and not isinstance(generator, Generator):
+            raise DtypeError(f"DataLoader: generator must be a tinynet.Generator, got {type(generator).__name__}")
+        for name, function in (("worker_init_fn", worker_init_fn), ("collate_fn", collate_fn)):
+            if function is not None and not callable(function):
+                raise DtypeError(f"DataLoader: {name} must be callable, got {type(function).__name__}")
+        if persistent_workers and not num_workers:
+            raise OptionError("DataLoader: persistent_workers needs num_workers > 0")
         for name, value in (("num_workers", num_workers), ("timeout", timeout)):
             if value < 0:
                 raise OptionError(f"DataLoader: {name} must be ≥ 0, got {value}")

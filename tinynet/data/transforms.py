@@ -29,6 +29,9 @@ class Compose:
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
         self.transforms = list(transforms)
+        for t in self.transforms:
+            if not callable(t):
+                raise DtypeError(f"Compose: transforms must be callable, got {t!r}")
 
     def __call__(self, image: Any) -> Any:
         """Apply them."""
@@ -75,7 +78,7 @@ class _Flip:
     axis: int
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
+        if not isinstance(p, int | float) or not 0 <= p <= 1:
             raise OptionError(f"{type(self).__name__}: p must lie in [0, 1], got {p!r}")
         self.p = p
 

@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from .._tensor import Handle, Tensor
+import numpy as np
+
+from .._tensor import Handle, Tensor, new_tensor
 from ..autograd.modes import no_grad
 from ..errors import DtypeError, OptionError
 from ..ops.checks import to_dtype
@@ -19,6 +21,11 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Module:
@@ -273,6 +280,9 @@ class Module:
         """Cast the floating-point parameters and buffers, in place. A device other than the CPU raises DeviceError."""
         from ..methods import to
 
+        wanted = to(new_tensor(np.zeros(0, np.float32)), *args, dtype=dtype, device=device)
+        if not wanted.is_floating_point():
+            raise DtypeError(f"{type(self).__name__}.to: parameters have floating-point dtypes, got {wanted.dtype}")
         for t in itertools.chain(self.parameters(), self.buffers()):
             if t.is_floating_point():
                 _cast(t, to(t.detach(), *args, dtype=dtype, device=device, non_blocking=non_blocking))

@@ -50,6 +50,8 @@ def _array(where: str, data: Any, dtype: Any) -> np.ndarray[Any, Any]:
         target = native
     elif array.dtype not in dtypes.FROM_NUMPY and array.dtype.kind not in "biuf":
         raise DtypeError(f"{where}: cannot make a tensor of NumPy dtype {array.dtype}")
+    if not isinstance(data, Tensor | np.ndarray):
+        dtypes.check_fits(array, target, where)
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(target)
 
@@ -126,6 +128,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     shape = sizes("full", (size,))
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     target = _target("full", dtype, dtypes.scalar_dtype(value))
+    dtypes.check_fits(np.asarray(value), target, "full")
     return finish("full", np.full(shape, value, target), device, requires_grad)
 
 
@@ -154,7 +157,9 @@ def full_like(
 
 def _filled(where: str, input: Tensor, value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     x = tensor_of(where, "input", input)
-    return finish(where, np.full(x.array.shape, value, _target(where, dtype, x.dtype)), device, requires_grad)
+    target = _target(where, dtype, x.dtype)
+    dtypes.check_fits(np.asarray(value), target, where)
+    return finish(where, np.full(x.array.shape, value, target), device, requires_grad)
 
 
 def arange(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from .._tensor import Tensor, changed, new_tensor, wrap_dim
 from ..autograd.modes import modes
 from ..autograd.views import inplace
@@ -51,7 +52,7 @@ def plan(x: Tensor, key: Any) -> tuple[Index, Index]:
                 try:
                     k = int(k.__index__())
                 except AttributeError:
-                    raise DtypeError(f"index: cannot index with {type(k).__name__}") from None
+                    raise RangeError(f"index: cannot index with {type(k).__name__}") from None
                 used += 1
             elif array.ndim == 0 and array.dtype.kind == "i":
                 k, used = int(array), used + 1
@@ -144,7 +145,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     if isinstance(value, Tensor) and not advanced and _is_same_place(x, basic, value):
         return  # x[k] += v: Python assigns the view to itself
     if not isinstance(value, Tensor):
-        value = new_tensor(np.asarray(value))
+        value = np.asarray(value)
+        dtypes.check_fits(value, x.array.dtype, "index assignment")
+        value = new_tensor(value)
     if value.dtype.category > x.dtype.category and value.ndim:
         raise DtypeError(f"index assignment: cannot store {value.dtype} in a tensor of dtype {x.dtype}")
     if basic and advanced:
@@ -224,6 +227,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"masked_fill: value must be a number or a 0-d tensor, got shape {tuple(value.array.shape)}")
     check_broadcast("masked_fill", x, m)
+    if not isinstance(value, Tensor):
+        dtypes.check_fits(np.asarray(value), x.array.dtype, "masked_fill")
     filler = value if isinstance(value, Tensor) else new_tensor(np.asarray(value, x.array.dtype))
     return P.where(m, filler if filler.array.dtype == x.array.dtype else P.cast(filler, dtype=x.array.dtype), x)
 

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..._tensor import Tensor, changed, new_tensor
-from ...errors import GraphError
+from ...errors import DtypeError, GraphError, OptionError
 
 
 def _with_grad(parameters: Any) -> list[Tensor]:
     items = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for p in items:
+        if not isinstance(p, Tensor):
+            raise DtypeError(f"clip_grad: expected Tensors, got {type(p).__name__}")
     return [p.grad for p in items if p.grad is not None]
 
 
@@ -29,6 +32,8 @@ def clip_grad_norm_(
     Raises GraphError under error_if_nonfinite if the norm is NaN or inf. Source: Pascanu, Mikolov, Bengio, ICML 2013.
     """
     grads = _with_grad(parameters)
+    if not isinstance(max_norm, int | float) or math.isnan(max_norm):
+        raise OptionError(f"clip_grad_norm_: max_norm must be a number, got {max_norm!r}")
     p = float(norm_type)
     if not grads:
         return new_tensor(np.zeros((), np.float32))
