@@ -165,3 +165,35 @@ def test_killed_while_saving_leaves_the_old_file_or_the_new_one(tmp_path):
         child.stdout.close()
         state = tn.load(path)
         assert (state["a"] == float(state["n"])).all()
+
+
+def test_a_flipped_bit_is_noticed(tmp_path):
+    path = tmp_path / "x.safetensors"
+    tn.save({"a": tn.randn(100), "n": 3}, path)
+    data = bytearray(path.read_bytes())
+    data[-17] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="does not match its checksum"):
+        tn.load(path)
+
+
+def test_files_and_locations_of_the_wrong_kind(tmp_path):
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        tn.save({}, tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        tn.load(tmp_path / "none")
+    for call in (lambda: tn.save({}, io.StringIO()), lambda: tn.load(io.StringIO())):
+        with pytest.raises(TypeError, match="binary mode"):
+            call()
+    loop = []
+    loop.append(loop)
+    with pytest.raises(ValueError, match="contains itself"):
+        tn.save(loop, tmp_path / "x")
+    tn.save({"a": 1}, tmp_path / "x")
+    assert tn.load(tmp_path / "x", map_location="cpu") == {"a": 1}
+    with pytest.raises(NotImplementedError, match="map_location"):
+        tn.load(tmp_path / "x", map_location={"cuda:0": "cpu"})
+    for text in ("", "{", json.dumps({"version": 1, "tree": {"dict": [[1, 2, 3]]}})):
+        (tmp_path / "x").write_bytes(safetensors.numpy.save({"0": np.zeros(1)}, metadata={"tinynet": text}))
+        with pytest.raises(DataError):
+            tn.load(tmp_path / "x")

@@ -10,6 +10,8 @@ Any safetensors reader can read the tensors. Writing is atomic: the name holds t
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -19,9 +21,9 @@ import numpy as np
 import safetensors.numpy
 
 from . import dtypes
-from ._device import check_device
+from ._device import check_device, device
 from ._tensor import Tensor, new_tensor
-from .errors import DataError, DtypeError
+from .errors import DataError, DtypeError, OptionError
 from .files import atomic_open
 
 _KEY = "tinynet"
@@ -48,14 +50,28 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     Raises DtypeError naming the place of anything else.
     """
     tensors: dict[str, np.ndarray[Any, Any]] = {}
-    tree = _encode(obj, "obj", tensors)
-    metadata = {"format": "tinynet", _KEY: json.dumps({"version": _VERSION, "tree": tree})}
+    try:
+        tree = _encode(obj, "obj", tensors)
+    except RecursionError:
+        raise OptionError("save: obj is nested too deeply, or contains itself") from None
+    content = {"version": _VERSION, "tree": tree, "sha256": _checksum(tree, tensors)}
+    metadata = {"format": "tinynet", _KEY: json.dumps(content)}
     data = safetensors.numpy.save(tensors, metadata=metadata)
+    if isinstance(f, io.TextIOBase):
+        raise DtypeError("save: f must be a path or a file opened in binary mode, got a text file")
     if hasattr(f, "write"):
         f.write(data)
     else:
         with atomic_open(f) as file:
             file.write(data)
+
+
+def _checksum(tree: Any, tensors: dict[str, np.ndarray[Any, Any]]) -> str:
+    """SHA-256 over the structure and the tensors: a flipped bit is noticed."""
+    digest = hashlib.sha256(json.dumps(tree).encode())
+    for name in sorted(tensors, key=int):
+        digest.update(np.asarray(tensors[name], order="C").tobytes())
+    return digest.hexdigest()
 
 
 def _encode(value: Any, where: str, tensors: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -106,11 +122,18 @@ def load(
     if weights_only is False:
         raise NotImplementedError("load: weights_only=False is not supported; nothing is unpickled")
     if map_location is not None:
+        if not isinstance(map_location, str | device):
+            raise NotImplementedError("load: map_location must be 'cpu' or None; functions and dicts are not supported")
         check_device(map_location, "load")
+    if isinstance(f, io.TextIOBase):
+        raise DtypeError("load: f must be a path or a file opened in binary mode, got a text file")
     if hasattr(f, "read"):
         where, data = getattr(f, "name", "the file"), f.read()
     else:
-        where, data = str(f), Path(f).read_bytes()
+        where = str(f)
+        if not Path(f).is_file():
+            raise FileNotFoundError(f"load: there is no file {where}")
+        data = Path(f).read_bytes()
     if data[:2] == b"PK":
         raise NotImplementedError(f"load: {where} is a zip archive, as torch.save writes; save it as safetensors")
     try:
@@ -118,7 +141,8 @@ def load(
         header = json.loads(data[8 : 8 + header_size])
         entries = dict(safetensors.deserialize(bytes(data)))
     except (safetensors.SafetensorError, ValueError) as error:
-        raise DataError(f"load: {where} is not a complete safetensors file ({error})") from None
+        reason = f" ({error})" if isinstance(error, safetensors.SafetensorError) else ""
+        raise DataError(f"load: {where} is not a complete safetensors file{reason}") from None
     arrays = {name: _array(where, name, entry) for name, entry in entries.items()}
     text = (header.get("__metadata__") or {}).get(_KEY)
     if text is None:
@@ -127,8 +151,12 @@ def load(
         content = json.loads(text)
         if content["version"] > _VERSION:
             raise DataError(f"load: {where} is of format version {content['version']}; this tinynet reads {_VERSION}")
+        if "sha256" in content and content["sha256"] != _checksum(content["tree"], arrays):
+            raise DataError(f"load: {where} is damaged: its content does not match its checksum")
         return _decode(content["tree"], arrays)
-    except (KeyError, TypeError, IndexError) as error:
+    except DataError:
+        raise
+    except (KeyError, TypeError, IndexError, ValueError) as error:
         raise DataError(f"load: {where} has a damaged structure ({error!r})") from None
 
 

@@ -107,3 +107,48 @@ def test_mnist_files(capsys, tmp_path):
     )
     assert code == 0, err
     assert float(out.split()[2].rstrip("%")) > 85
+
+
+def test_without_a_command_there_is_help(capsys):
+    code, out, _ = run(capsys)
+    assert code == 0
+    assert "Commands:" in out
+
+
+def test_a_diverged_run_is_no_success(capsys, tmp_path):
+    code, _, err = run(capsys, "train", "mlp", "--lr", "1e30", "--epochs", "1", "--out", str(tmp_path / "r"))
+    assert code == 1
+    assert "diverged" in err
+
+
+def test_a_finished_run_says_so(capsys, tmp_path):
+    folder = str(tmp_path / "r")
+    assert run(capsys, "train", "mlp", "--epochs", "1", "--out", folder)[0] == 0
+    code, out, err = run(capsys, "train", "mlp", "--resume", folder)
+    assert code == 0
+    assert "finished already" in err
+    assert out.startswith("test accuracy")
+
+
+def test_a_changed_configuration_is_refused(capsys, tmp_path):
+    folder = tmp_path / "r"
+    assert run(capsys, "train", "mlp", "--epochs", "1", "--out", str(folder))[0] == 0
+    config = json.loads((folder / "config.json").read_text())
+    for change, message in (
+        ({"seed": 4}, "other settings"),
+        ({"epochs": "9"}, "epochs must be a number"),
+        ({"x": 1}, "unknown"),
+    ):
+        (folder / "config.json").write_text(json.dumps(config | change))
+        code, _, err = run(capsys, "train", "mlp", "--resume", str(folder))
+        assert code == 2
+        assert message in err
+
+
+@pytest.mark.parametrize("out", ["afile", "afile/x"])
+def test_an_unusable_folder_is_named(capsys, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "afile").write_text("")
+    code, _, err = run(capsys, "train", "mlp", "--epochs", "1", "--out", out)
+    assert code == 2
+    assert f"cannot make the run's folder {out}" in err

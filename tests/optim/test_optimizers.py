@@ -213,3 +213,24 @@ def test_schedules():
         optim.lr_scheduler.StepLR(optimizer, 0)
     with pytest.raises(OptionError, match="initial_lr"):
         optim.lr_scheduler.StepLR(optim.SGD([p], 1.0), 3, last_epoch=4)
+
+
+def test_shapes_are_checked_before_a_kernel_runs():
+    p = nn.Parameter(tn.ones(2))
+    for wrong, error in ((tn.ones(3), ValueError), (tn.ones(2, dtype=tn.float64), TypeError), (np.ones(2), TypeError)):
+        with pytest.raises(error, match=r"Tensor\.grad"):
+            p.grad = wrong
+    for make in (lambda: optim.SGD([p], 0.1, momentum=0.9), lambda: optim.Adam([p])):
+        p.data, p.grad = tn.ones(2), None
+        optimizer = make()
+        p.sum().backward()
+        optimizer.step()
+        p.data = tn.ones(2000)
+        with pytest.raises(ValueError, match=r"\.step: grad has shape \(2,\)"):
+            optimizer.step()
+        with pytest.raises(ValueError, match=r"set \.grad to None"):
+            p.sum().backward()
+        p.grad = None
+        p.sum().backward()
+        with pytest.raises(ValueError, match=r"has shape \(2,\), its parameter has shape \(2000,\)"):
+            optimizer.step()

@@ -15,6 +15,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    if not [a for a in arguments if a != "--debug"]:
+        arguments = ["--help"]
     try:
         code = tinynet.main([a for a in arguments if a != "--debug"], prog_name="tinynet", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,16 @@ def train(model: str, out: str | None, resume: str | None, **options: Any) -> in
     click.echo(f"{config.model} on {config.data}, seed {config.seed}: {folder}", err=True)
     try:
         result = run(config, folder, resume=resume is not None)
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
+        if not (folder / "last.safetensors").exists():
+            raise
         click.echo(f"interrupted and saved; go on with: tinynet train {config.model} --resume {folder}", err=True)
         return 130
+    if result.trained == 0:
+        click.echo(f"the run was finished already: all {config.epochs} epochs are done", err=True)
+    if not all(math.isfinite(row["train_loss"]) for row in result.history):
+        click.echo("tinynet: error: the training diverged (its loss is not finite); take a smaller --lr", err=True)
+        return 1
     best = result.best
     click.echo(
         f"test accuracy {best.accuracy:.2%} (loss {best.loss:.4f}) at epoch {result.best_epoch}; "

@@ -61,11 +61,19 @@ class Config:
         ):
             if value not in choices:
                 raise OptionError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        for name, kind in (("epochs", int), ("batch_size", int), ("seed", int), ("threads", int), ("lr", (int, float))):
+            value = getattr(self, name)
+            if value is None and name not in ("batch_size", "seed"):
+                continue
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise OptionError(f"{name} must be a number, got {value!r}")
+        if not -(2**63) <= self.seed < 2**64:
+            raise OptionError(f"seed must fit into 64 bits, got {self.seed}")
         if self.epochs is None:
             self.epochs = 40 if self.data == "digits" else 12
         if self.lr is None:
             self.lr = RATES[self.optimizer]
-        for name, ok in (("epochs", self.epochs >= 1), ("batch_size", self.batch_size >= 1), ("lr", self.lr >= 0)):
+        for name, ok in (("epochs", self.epochs >= 1), ("batch_size", self.batch_size >= 1), ("lr", self.lr > 0)):
             if not ok:
                 raise OptionError(f"{name} must be positive, got {getattr(self, name)}")
         if self.threads is not None and self.threads < 1:
@@ -80,6 +88,7 @@ class Result:
     history: list[dict[str, Any]]
     best_epoch: int
     best: Evaluation
+    trained: int = 0  # epochs that this call did
 
 
 def datasets(config: Config) -> tuple[Mapped, Mapped]:
@@ -121,8 +130,8 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
     if config.threads is not None:
         set_num_threads(config.threads)
     train_set, test_set = datasets(config)
-    folder.mkdir(parents=True, exist_ok=True)
     model, optimizer, scheduler = build(config, train_set)
+    _make(folder)
     loss_fn = CrossEntropyLoss()
 
     drawn = time.monotonic()
@@ -134,18 +143,28 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
             save_curves(history, folder / "curves.png")
             drawn = time.monotonic()
 
-    trainer = Trainer(model, optimizer, loss_fn, scheduler, folder, record)
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("threads", "data_dir")}
+    trainer = Trainer(model, optimizer, loss_fn, scheduler, folder, record, settings)
     if resume:
         trainer.load_checkpoint("last")
     else:
         write_text(folder / "config.json", json.dumps(describe(config), indent=2) + "\n")
+        trainer.save_checkpoint("last")  # from now on the run can be gone on with
     assert config.epochs is not None
     loader = DataLoader(train_set, config.batch_size, shuffle=True)
     test_loader = DataLoader(test_set, 256)
+    done = trainer.epoch
     history = trainer.fit(loader, test_loader, config.epochs, progress)
     save_curves(history, folder / "curves.png")
     best_epoch, result = judge(folder, model, test_loader)
-    return Result(folder, history, best_epoch, result)
+    return Result(folder, history, best_epoch, result, trainer.epoch - done)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the run's folder {folder}: {error.strerror}") from None
 
 
 def judge(folder: Path, model: Module, loader: DataLoader) -> tuple[int, Evaluation]:
@@ -189,7 +208,12 @@ def read_config(folder: str | Path) -> Config:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content.pop("versions", None)
+        unknown = set(content) - {f.name for f in dataclasses.fields(Config)}
+        if unknown:
+            raise DataError(f"{path} is damaged: unknown settings {', '.join(sorted(unknown))}")
         return Config(**content)
+    except DataError:
+        raise
     except (ValueError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}") from None
 

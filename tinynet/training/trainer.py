@@ -35,6 +35,7 @@ class Trainer:
     scheduler   stepped after each epoch
     folder      where checkpoints go (`last.safetensors`, `best.safetensors`); None keeps nothing
     on_epoch    called with the history after each epoch
+    settings    kept in the checkpoints; a checkpoint with other settings is refused
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class Trainer:
         scheduler: Any = None,
         folder: Path | None = None,
         on_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         self.model, self.optimizer, self.loss_fn, self.scheduler = model, optimizer, loss_fn, scheduler
-        self.folder, self.on_epoch = folder, on_epoch
+        self.folder, self.on_epoch, self.settings = folder, on_epoch, settings or {}
         self.epoch, self.batch = 0, 0  # finished epochs, and finished batches of the one under way
         self.sums: dict[str, Any] = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
         self.history: list[dict[str, Any]] = []
@@ -146,6 +148,7 @@ class Trainer:
             "batch": self.batch,
             "sums": self.sums,
             "history": self.history,
+            "settings": self.settings,
         }
         save(state, self.folder / f"{name}.safetensors")
 
@@ -156,6 +159,9 @@ class Trainer:
         path = self.folder / f"{name}.safetensors"
         state = load(path)
         try:
+            if state["settings"] != self.settings:
+                other = {k: v for k, v in state["settings"].items() if self.settings.get(k) != v}
+                raise DataError(f"{path} belongs to a run with other settings: {other}")
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             if self.scheduler is not None and state["scheduler"] is not None:
