@@ -201,6 +201,17 @@ def test_bad_options():
     ):
         with pytest.raises(ValueError, match=message):
             DataLoader(Squares(), **options)
+    for options, message in (
+        ({"shuffle": "yes"}, "shuffle must be a bool"),
+        ({"generator": 3}, "generator must be"),
+        ({"worker_init_fn": 3, "num_workers": 1}, "worker_init_fn must be callable"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            DataLoader(Squares(), **options)
+    with pytest.raises(TypeError, match="dataset must have"):
+        DataLoader(5)
+    with pytest.raises(TypeError, match="train must be True"):
+        Digits(train="test")
     with pytest.raises(NotImplementedError, match="iterable datasets"):
         DataLoader(iter([1, 2]))
     with pytest.raises(NotImplementedError, match="multiprocessing_context"):

@@ -109,8 +109,8 @@ def _find(home: Path, stem: str, kind: str, name: str, download: bool) -> Path:
         return fetch([mirror + published for mirror in MIRRORS[name]], published, md5=MD5[name][published], folder=home)
     if not home.is_dir():
         raise FileNotFoundError(
-            f"load_mnist: there is no folder {home}; name the folder that has them, or none and download=True (the command line: leave --data-dir away)"
+            f"load_mnist: there is no folder {home}; name the folder that has them, or none, with download=True"
         )
     raise FileNotFoundError(
-        f"load_mnist: {home} has none of {', '.join(names)}; name the folder that has them, or none and download=True (the command line: leave --data-dir away)"
+        f"load_mnist: {home} has none of {', '.join(names)}; name the folder that has them, or none, with download=True"
     )

@@ -101,6 +101,20 @@ class Sequential(_Numbered):
 class ModuleList(_Numbered):
     """A list of modules that their owner finds."""
 
+    def __repr__(self) -> str:
+        groups: list[tuple[str, int, int]] = []  # equal neighbours are printed once: text, first, last
+        for i, module in enumerate(self._modules.values()):
+            text = repr(module)
+            if groups and groups[-1][0] == text:
+                groups[-1] = (text, groups[-1][1], i)
+            else:
+                groups.append((text, i, i))
+        lines = []
+        for text, first, last in groups:
+            where, times = (f"({first})", "") if first == last else (f"({first}-{last})", f"{last - first + 1} x ")
+            lines.append(f"{where}: {times}" + "\n  ".join(text.split("\n")))
+        return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
+
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or ())
