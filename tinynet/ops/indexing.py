@@ -52,7 +52,8 @@ def plan(x: Tensor, key: Any) -> tuple[Index, Index]:
                 try:
                     k = int(k.__index__())
                 except AttributeError:
-                    raise RangeError(f"index: cannot index with {type(k).__name__}") from None
+                    kind = DtypeError if isinstance(k, str) else RangeError  # as PyTorch
+                    raise kind(f"index: cannot index with {type(k).__name__}") from None
                 used += 1
             elif array.ndim == 0 and array.dtype.kind == "i":
                 k, used = int(array), used + 1

@@ -149,7 +149,6 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
         trainer.load_checkpoint("last")
     else:
         write_text(folder / "config.json", json.dumps(describe(config), indent=2) + "\n")
-        trainer.save_checkpoint("last")  # from now on the run can be gone on with
     assert config.epochs is not None
     loader = DataLoader(train_set, config.batch_size, shuffle=True)
     test_loader = DataLoader(test_set, 256)

@@ -69,6 +69,8 @@ class Trainer:
         bar = Progress(epochs * size, self.epoch * size + self.sums["count"], shown=progress)
         try:
             with self._interruptible():
+                if self.epoch == self.batch == 0:
+                    self.save_checkpoint("last")  # from now on the run can be gone on with
                 while self.epoch < epochs:
                     self._train_epoch(train, epochs, bar)
                     self._finish_epoch(test, bar)
