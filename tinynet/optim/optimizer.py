@@ -86,7 +86,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        with no_grad(), np.errstate(all="ignore"):  # a step that diverges gives inf and NaN, not warnings
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:
