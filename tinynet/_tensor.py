@@ -397,6 +397,17 @@ def changed(x: Tensor) -> None:
     x.memory[1] += 1
 
 
+def clear_grad(p: Tensor, set_to_none: bool) -> None:
+    """Forget a gradient, or set it to zero."""
+    if p.grad is None:
+        return
+    if set_to_none:
+        p.grad = None
+    else:
+        p.grad = p.grad.detach()
+        p.grad.array[...] = 0
+
+
 def current_node(x: Tensor) -> Node | Leaf | Part | None:
     """The tensor's node; a view whose base was changed in place since is first described again."""
     view = x.view_of

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .._tensor import Handle, Tensor, new_tensor
+from .._tensor import Handle, Tensor, clear_grad, new_tensor
 from ..autograd.modes import no_grad
 from ..errors import DtypeError, OptionError
 from ..ops.checks import to_dtype
@@ -404,17 +404,6 @@ class Module:
             return f"{self._get_name()}({extra[0]})"
         inner = [*extra, *lines]
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(inner) + "\n" if inner else "") + ")"
-
-
-def clear_grad(p: Tensor, set_to_none: bool) -> None:
-    """Forget a gradient, or set it to zero."""
-    if p.grad is None:
-        return
-    if set_to_none:
-        p.grad = None
-    else:
-        p.grad = p.grad.detach()
-        p.grad.array[...] = 0
 
 
 def _cast(t: Tensor, value: Tensor) -> None:

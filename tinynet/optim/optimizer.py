@@ -11,7 +11,7 @@ import numpy as np
 
 from tinynet_kernels import available, kernels_for
 
-from .._tensor import Tensor, changed, new_tensor
+from .._tensor import Tensor, changed, clear_grad, new_tensor
 from ..autograd.modes import enable_grad, no_grad
 from ..errors import DtypeError, GraphError, OptionError, ShapeError
 
@@ -73,12 +73,7 @@ class Optimizer:
         """Forget the gradients (or set them to zero)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    if set_to_none:
-                        p.grad = None
-                    else:
-                        p.grad = p.grad.detach()
-                        p.grad.array[...] = 0
+                clear_grad(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; a closure is called first, and its loss returned."""

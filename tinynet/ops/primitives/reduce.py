@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -99,11 +98,6 @@ cumsum: Primitive = Primitive(
     promote=None,
     dx=lambda dz, axis, reverse: cumsum(dz, axis=axis, reverse=not reverse),
 )
-
-
-def count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """How many elements are reduced into one."""
-    return math.prod(shape[a] for a in axes)
 
 
 def _softmax(x: Array, axis: int) -> Array:
