@@ -1,16 +1,25 @@
 """The gradient-testing kit: check the gradients of your own operations, in tinynet, in PyTorch, or in plain NumPy.
 
 `check_vjp` compares a reverse rule with numerical derivatives that know their own error; `strategies` (which needs
-Hypothesis) draws the arrays, shapes, layouts, indices and geometries to check it on. Importing this package loads
-NumPy only: no engine, no SciPy, no Hypothesis.
+Hypothesis) draws the arrays, shapes, layouts, indices and geometries to check it on. Names load on first use (PEP 562):
+importing this package loads nothing, and using it NumPy only, until an adapter or a strategy is asked for.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
-from tinynet.testing.gradients import assert_vjp, check_second_order, check_vjp
-from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
+if TYPE_CHECKING:
+    from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
+    from tinynet.testing.gradients import assert_vjp, check_second_order, check_vjp
+    from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
+
+TABLE = {
+    "adapters": "Adapter tinynet_adapter torch_adapter",
+    "gradients": "assert_vjp check_second_order check_vjp",
+    "report": "ArgumentReport Comparison GradientReport",
+}
+MODULES = ("strategies",)
+_WHERE = {name: module for module, names in TABLE.items() for name in names.split()}
 
 __all__ = [
     "Adapter",
@@ -27,6 +36,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "strategies":  # needs Hypothesis
-        return import_module("tinynet.testing.strategies")
+    if name in _WHERE:
+        value = globals()[name] = getattr(import_module(f"tinynet.testing.{_WHERE[name]}"), name)
+        return value
+    if name in MODULES:
+        return import_module(f"tinynet.testing.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynet.testing.adapters import Subject
 from tinynet.testing.derivative import (
     BASES,
     Derivative,
@@ -20,6 +19,7 @@ from tinynet.testing.derivative import (
     is_float,
 )
 from tinynet.testing.report import Comparison, Verdict
+from tinynet.testing.subject import Subject
 
 _RTOL = {"float64": 1e-7, "longdouble": 1e-7, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 _NUMERICAL_RTOL = {"float64": 1e-7, "longdouble": 1e-7, "float32": 2e-3, "float16": 0.2, "bfloat16": 0.5}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tinynet.errors import DtypeError
 from tinynet.testing._compare import default_rtol, flatten
-from tinynet.testing.adapters import LengthMismatch, Subject
 from tinynet.testing.derivative import epsilon, is_float
+from tinynet.testing.subject import LengthMismatch, Subject
 
 Gradients = dict[int, NDArray[Any]]
 """Argument position -> gradient."""

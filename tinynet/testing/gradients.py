@@ -26,16 +26,10 @@ from tinynet.testing._properties import (
     gradients_of,
     same_bits,
 )
-from tinynet.testing.adapters import (
-    Adapter,
-    EngineFunction,
-    NumpyPair,
-    Subject,
-    outputs_of,
-    tinynet_adapter,
-)
+from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 from tinynet.testing.report import ArgumentReport, GradientReport, Verdict
+from tinynet.testing.subject import EngineFunction, NumpyPair, Subject
 
 
 def check_vjp(
