@@ -181,10 +181,12 @@ def test_many_kinks_are_unresolved_never_failed(n: int) -> None:
         rng = np.random.default_rng(seed)
         x = rng.choice([0.0, 1e-7, -1e-7, 1e-10, -1e-10, 1e-13, -1e-13, 1.0], n)
         x[0] = 0.0
-        report = check_vjp(relu, [x], vjp=relu_vjp, seed=seed)
+        report = check_vjp(relu, [x], vjp=relu_vjp, seed=seed, resamples=0)
         assert report.verdict in ("unresolved", "pass"), report
         if n == 300:
             assert report.verdict == "unresolved"
+        moved = check_vjp(relu, [x], vjp=relu_vjp, seed=seed)  # beyond max_entries, most kinks are not known one by one
+        assert moved.verdict == ("unresolved" if n == 300 else "pass"), moved
 
 
 def test_ties_of_a_maximum_may_be_shared_or_given_to_one() -> None:

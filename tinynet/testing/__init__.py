@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
-    from tinynet.testing.gradients import assert_vjp, check_second_order, check_vjp
+    from tinynet.testing.gradients import assert_vjp, check_grad, check_vjp, vjp_of
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
     "adapters": "Adapter tinynet_adapter torch_adapter",
-    "gradients": "assert_vjp check_second_order check_vjp",
+    "gradients": "assert_vjp check_grad check_vjp vjp_of",
     "report": "ArgumentReport Comparison GradientReport",
 }
 MODULES = ("strategies",)
@@ -27,7 +27,7 @@ __all__ = [
     "Comparison",
     "GradientReport",
     "assert_vjp",
-    "check_second_order",
+    "check_grad",
     "check_vjp",
     "strategies",
     "tinynet_adapter",

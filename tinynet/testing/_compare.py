@@ -1,110 +1,65 @@
-"""The numerical side of the gradient checker, and the verdict of one comparison."""
+"""The verdict of a comparison between a given gradient and the derivative that an oracle knows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynet.testing._numerical import NumericalSide, default_rtol, flatten
 from tinynet.testing.derivative import (
     BASES,
+    QUICK,
     Derivative,
-    FlatFunction,
+    Direction,
     Floats,
+    complex_step,
     depends,
     differentiate,
     epsilon,
-    is_float,
 )
 from tinynet.testing.report import Comparison, Verdict
-from tinynet.testing.subject import Subject
 
-_RTOL = {"float64": 1e-7, "longdouble": 1e-7, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
-_NUMERICAL_RTOL = {"float64": 1e-7, "longdouble": 1e-7, "float32": 2e-3, "float16": 0.2, "bfloat16": 0.5}
-_OUTSIDE = (ValueError, ArithmeticError, IndexError, RuntimeError)  # what f may raise outside of its domain
+Exact = Callable[[int, Sequence[Direction]], Derivative]
+"""An oracle that needs no differences: (argument, directions) -> J v of all outputs."""
 
-
-def default_rtol(dtypes: Sequence[np.dtype[Any]]) -> float:
-    """The relative tolerance of gradients computed in these dtypes: the widest among them."""
-    return max((_RTOL.get(d.name, 1e-7) for d in dtypes), default=1e-7)
+_CHUNK = 1 << 15  # outputs × directions that are held at once
 
 
-def flatten(outputs: Sequence[NDArray[Any] | None]) -> Floats:
-    """All floating outputs (or cotangents) flattened and joined, in float64."""
-    parts = [y.astype(np.float64).ravel() for y in outputs if y is not None and is_float(y.dtype)]
-    return np.concatenate(parts) if parts else np.zeros(0)
+@dataclass(frozen=True)
+class Judgement:
+    """What one ladder says of C cotangents and E directions: every field is (C, E)."""
 
+    got: Floats
+    expected: Floats
+    limit: Floats  # tolerance + error bound
+    bound: Floats  # error bound, half the jump at a kink in it
+    kink: NDArray[np.bool_]
+    converged: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
 
-class NumericalSide:
-    """f near x for finite differences: in float64 where f computes in it, else in the arguments' own dtype.
-
-    Attributes
-    ----------
-    args : the arguments in the dtype in which f is evaluated
-    dtypes : the floating dtypes of the outputs as f was given, from which tolerances follow
-    f0 : (K,) f(x), floating outputs flattened and joined
-    eps : (K,) spacing of each output's numbers
-    note : what the report should say about the precision, or ""
-    """
-
-    def __init__(self, subject: Subject, args: Sequence[Any]) -> None:
-        self.subject = subject
-        self.note = ""
-        native = subject.forward(args)
-        self.dtypes = [y.dtype for y in native if is_float(y.dtype)]
-        double = [a.astype(np.float64) if isinstance(a, np.ndarray) and is_float(a.dtype) else a for a in args]
-        outputs = native
-        self.args = [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
-        if any(
-            a is not b and a.dtype != b.dtype for a, b in zip(args, double, strict=True) if isinstance(b, np.ndarray)
-        ):
-            try:
-                with np.errstate(all="ignore"):
-                    outputs = subject.forward(double)
-                if [y.shape for y in outputs] != [y.shape for y in native]:
-                    raise TypeError("other shapes in float64")
-                self.args = double
-            except (TypeError, *_OUTSIDE) as error:
-                outputs = native
-                self.note = f"the numerical side ran in the arguments' own dtype: in float64, f raised {error!r}"
-        self.shapes = [y.shape for y in outputs]
-        self.f0 = flatten(outputs)
-        self.eps = np.concatenate(
-            [np.full(y.size, max(epsilon(y.dtype), 2.0**-52)) for y in outputs if is_float(y.dtype)] or [np.zeros(0)]
-        )
-        self.coarsest = float(self.eps.max(initial=2.0**-52))
-        low = {y.dtype.name for y in outputs if is_float(y.dtype) and epsilon(y.dtype) > 2.0**-52}
-        low |= {a.dtype.name for a in self.args if isinstance(a, np.ndarray) and is_float(a.dtype)}
-        self.rtol = max((_NUMERICAL_RTOL.get(d, 1e-7) for d in low), default=1e-7)
-        if low - {"float64", "longdouble"} and not self.note:
-            self.note = "the numerical side ran in low precision: f returns it for float64 arguments"
-
-    def along(self, i: int) -> FlatFunction:
-        """F as a function of its argument i alone; NaN where f raises, outside of its domain."""
-        args = list(self.args)
-
-        def moved(x: NDArray[Any]) -> Floats:
-            args[i] = np.asarray(x)  # arithmetic makes a scalar of a 0-d array
-            try:
-                outputs = self.subject.forward(args)
-            except _OUTSIDE:
-                return np.full_like(self.f0, np.nan)
-            if [y.shape for y in outputs] != self.shapes:
-                return np.full_like(self.f0, np.nan)
-            return flatten(outputs)
-
-        return moved
+    def comparison(self, i: int, index: tuple[int, ...] | None, c: int, e: int) -> Comparison:
+        """One of them, for the report."""
+        verdict: Verdict = "pass" if self.passed[c, e] else "fail" if self.failed[c, e] else "unresolved"
+        got, expected, limit, bound = (float(a[c, e]) for a in (self.got, self.expected, self.limit, self.bound))
+        return Comparison(i, index, c, got, expected, limit, bound, bool(self.kink[c, e]), verdict)
 
 
 class Comparer:
-    """Compares given gradients with numerical derivatives, one direction at a time, for all cotangents at once.
+    """Compares given gradients with derivatives, for all cotangents at once.
 
     Parameters
     ----------
     side : the numerical side
     cotangents : C tuples, one array (or None) per output
+    oracle : "auto" (the complex step where it is right, and differences for what does not pass by it), "complex-step"
+        or "richardson", or "exact"
+    exact : with "exact", the oracle
     rtol, atol : as in `check_vjp`
     """
 
@@ -113,134 +68,209 @@ class Comparer:
         side: NumericalSide,
         cotangents: Sequence[Sequence[NDArray[Any] | None]],
         *,
+        oracle: str,
         rtol: float | None,
         atol: float,
+        exact: Exact | None = None,
     ) -> None:
-        self.side = side
+        self.side, self.oracle, self.exact = side, oracle, exact
         self.rtol, self.atol = rtol, atol
         self.u = np.stack([flatten(us) for us in cotangents])
+        self.absolute = np.abs(self.u)
         f0 = np.where(np.isfinite(side.f0), np.abs(side.f0), 0.0)
-        self.size = np.abs(self.u) * f0  # (C, K): |u_k| |f_k|
+        self.size = self.absolute * f0  # (C, K): |u_k| |f_k|
         # An output lost in rounding may come from larger numbers: gelu(-9) = -9 · 0.5 · (1 + erf(…)) is 0.
-        self.dormant_size = np.abs(self.u) * np.maximum(f0, 1.0)
+        self.dormant_size = self.absolute * np.maximum(f0, 1.0)
+        self._analytic: dict[int, bool] = {}
 
-    def entry(self, i: int, index: tuple[int, ...], gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
-        """Compare the gradients' entry at `index` of argument i: one comparison per cotangent."""
-        x = self.side.args[i]
-        v = np.zeros(x.shape)
-        v[index] = 1.0
-        bases = list(BASES)
-        magnitude = abs(float(x[index]))
+    def analytic(self, i: int) -> bool:
+        """Whether the complex step serves for argument i."""
+        if self.oracle not in ("auto", "complex-step"):
+            return False
+        if i not in self._analytic:
+            rng = np.random.default_rng(i)
+            shape = self.side.args[i].shape
+            v = rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)
+            self._analytic[i] = self.side.analytic(i, v)
+        return self._analytic[i]
+
+    def joined(self, indices: Sequence[int]) -> Comparer:
+        """A comparer of several arguments, flattened and joined to one."""
+        other = copy.copy(self)
+        other.side = self.side.joined(indices)
+        return other
+
+    def entries(
+        self, i: int, indices: Sequence[tuple[int, ...]], gradients: Sequence[NDArray[Any]], max_failures: int
+    ) -> Iterable[list[Comparison]]:
+        """Compare single entries of the gradients of argument i: for each, one comparison per cotangent.
+
+        Ends early after `max_failures` entries that fail.
+        """
+        one = np.ones(())
+        step = max(1, _CHUNK // max(self.side.f0.size, 1))
+        failures = 0
+        for start in range(0, len(indices), step):
+            part = [Direction(index, one) for index in indices[start : start + step]]
+            for comparisons in self._compare(i, part, gradients):
+                yield comparisons
+                failures += any(c.verdict == "fail" for c in comparisons)
+                if failures >= max_failures:
+                    return
+
+    def direction(self, i: int, v: Floats, gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
+        """Compare the gradients along v: one comparison per cotangent."""
+        return next(iter(self._compare(i, [Direction(None, v)], gradients)))
+
+    def _compare(
+        self, i: int, directions: list[Direction], gradients: Sequence[NDArray[Any]]
+    ) -> Iterable[list[Comparison]]:
+        """All directions at once by the quick oracles; those that do not pass one by one, by finer and finer ladders."""
+        x, f = self.side.args[i], self.side.along(i)
+        judge = _Judge(self, x, gradients)
+        count = len(gradients)
+        single = directions[0].index is not None
+        if self.oracle == "exact" or (self.oracle == "complex-step" and self.analytic(i)):
+            derivative = self.exact(i, directions) if self.exact else complex_step(f, self.side.f0, x, directions)
+            assert derivative is not None
+            told = judge(derivative, derivative.moved, final=True)
+            for e, d in enumerate(directions):
+                yield [told.comparison(i, d.index, c, e) for c in range(count)]
+            return
+        if self.oracle == "complex-step":
+            for d in directions:
+                yield [_unknown(i, d.index, c) for c in range(count)]
+            return
+        judgements: list[Judgement] = []
+        dependent = np.zeros((len(directions), self.side.f0.size), bool)  # outputs known to read x along v
+        # The dense directions are what shows where the complex step is wrong: they are for differences alone.
+        if single and self.analytic(i):
+            derivative = complex_step(f, self.side.f0, x, directions)
+            if derivative is not None:
+                dependent |= derivative.moved
+                judgements.append(judge(derivative, dependent))
+        undecided = [e for e in range(len(directions)) if not any(j.passed[:, e].all() for j in judgements)]
+        if self.side.coarsest <= 2.0**-52 and undecided:
+            base, levels = QUICK
+            quick = differentiate(f, self.side.f0, x, [directions[e] for e in undecided], base, self.side.eps, levels)
+            dependent[undecided] |= quick.moved
+            judgements.append(_spread(judge(quick, dependent[undecided]), undecided, len(directions)))
+        for e, d in enumerate(directions):
+            done: dict[int, Comparison] = {}
+            for judgement in judgements:
+                for c in np.flatnonzero(judgement.passed[:, e]).tolist():
+                    done.setdefault(c, judgement.comparison(i, d.index, c, e))
+            if len(done) < count:
+                self._slowly(i, d, judge, dependent[e : e + 1], done)
+            yield [done[c] for c in range(count)]
+
+    def _slowly(
+        self, i: int, d: Direction, judge: _Judge, dependent: NDArray[np.bool_], done: dict[int, Comparison]
+    ) -> None:
+        """Finer ladders until each comparison passes; where none does, the ladder with the least error decides."""
+        x, f, f0 = self.side.args[i], self.side.along(i), self.side.f0
+        ladders: list[Derivative] = []
+        cotangents = range(len(judge.gradients))
+        for base in _bases(x, d):
+            ladder = differentiate(f, f0, x, [d], base, self.side.eps)
+            if d.v.any() and not ladder.directions[0].v.any():
+                continue  # the steps vanish in x's own spacing
+            ladders.append(ladder)
+            dependent |= ladder.moved
+            judgement = judge(ladder, dependent)
+            for c in cotangents:
+                if judgement.passed[c, 0]:
+                    done.setdefault(c, judgement.comparison(i, d.index, c, 0))
+            if len(done) == len(cotangents):
+                return
+        dependent |= depends(f, f0, x, d)
+        final = [judge(ladder, dependent, final=True) for ladder in ladders]
+        for c in set(cotangents) - set(done):
+            judged = [((not j.converged[c, 0], float(j.bound[c, 0])), j.comparison(i, d.index, c, 0)) for j in final]
+            done[c] = _decide(sorted(judged, key=lambda pair: pair[0])) if judged else _unknown(i, d.index, c)
+
+
+class _Judge:
+    """Judges the gradients of one argument: fail if apart by more than tolerance + error bound; else pass if that bound
+    is within the tolerance.
+
+    A tableau that kinks within the ladder's reach, or steps far above a fast oscillation, keep from converging has an
+    error *estimate* of the size of the derivative, and no bound: it decides nothing. The final judgement, after all
+    ladders, accepts a wider bound, since the fine steps beside a kink are noisy.
+    """
+
+    def __init__(self, comparer: Comparer, x: NDArray[Any], gradients: Sequence[NDArray[Any]]) -> None:
+        self.comparer, self.gradients = comparer, gradients
+        side = comparer.side
+        dtypes = [gradients[0].dtype, *side.dtypes]
+        self.rtol = max(default_rtol(dtypes), side.rtol) if comparer.rtol is None else comparer.rtol
+        lowest = max(epsilon(d) for d in dtypes)
+        floor = 512 * side.eps + (8 * lowest if lowest > 2.0**-52 else 0.0)
+        self.floor = floor / np.clip(np.max(np.abs(x), where=np.isfinite(x), initial=0.0), 2.0**-10, 1.0)  # df ~ f / x
+        largest = [np.max(np.abs(g), where=np.isfinite(g), initial=0.0) for g in gradients]
+        self.largest = np.array(largest, np.float64)
+
+    def __call__(self, ladder: Derivative, dependent: NDArray[np.bool_], final: bool = False) -> Judgement:
+        comparer, side = self.comparer, self.comparer.side
+        single = ladder.directions[0].index is not None
+        value, moved = ladder.value, ladder.moved
+        dormant = dependent & ~moved  # read x, but these steps were lost in rounding
+        limit = max(1e-3, 200 * side.coarsest)
+        projected = np.array([[d.along(g) for d in ladder.directions] for g in self.gradients])
+        with np.errstate(all="ignore"):  # bounds that are no bounds, at the edge of f's domain
+            got, spread = projected[..., 0], projected[..., 1]
+            size = comparer.absolute @ np.abs(value).T
+            expected = comparer.u @ value.T
+            jump = 0.55 * (comparer.absolute @ ladder.jump.T)  # half of it, and some for x beside the kink
+            vague = ladder.error > limit * np.abs(value) + 2.0**-29 * np.abs(side.f0)
+            errors = np.where(moved, np.where(vague, 10.0, 1.0) * ladder.error, 0.0)
+            error = comparer.absolute @ errors.T
+            error += (comparer.dormant_size * side.eps) @ dormant.T / ladder.base
+            error[:, np.isinf(np.where(moved, 0.0, ladder.error)).any(axis=1)] = np.inf  # NaN at x, whatever x does
+            tolerance = self.rtol * (size + np.where(np.isfinite(spread), spread, 0.0))
+            awake = (dependent & moved).T
+            tolerance += (comparer.size * self.floor) @ awake + (comparer.dormant_size * self.floor) @ dormant.T
+            if single:  # what rounding leaves of an entry whose terms cancel is as large as in the others
+                tolerance += float(np.max(self.floor, initial=0.0)) / 8 * self.largest[:, None]
+            tolerance += comparer.atol * np.array([float(np.sqrt(np.square(d.v).sum())) for d in ladder.directions])
+            enough = tolerance
+            if final:
+                sizes = comparer.size @ awake + comparer.dormant_size @ dormant.T
+                enough = np.maximum(tolerance, 1e-5 * size + 2.0**-29 * sizes)
+            converged = error <= np.maximum(enough, limit * size)
+            bound = error + jump
+            decided = converged & np.isfinite(bound) & np.isfinite(expected)
+            failed = decided & ~(np.abs(got - expected) <= tolerance + bound)
+            passed = decided & ~failed & (bound <= enough)
+            kink = (jump > 0.05 * size) & (jump > enough)
+        return Judgement(got, expected, tolerance + bound, bound, kink, converged, passed, failed)
+
+
+def _bases(x: NDArray[Any], d: Direction) -> list[float]:
+    bases = list(BASES)
+    if d.index is not None:
+        magnitude = abs(float(x[d.index]))
         own = float(np.exp2(np.floor(np.log2(magnitude)) - 2)) if 0 < magnitude < float("inf") else 1.0
         if own > 2:  # x² at 1e8
             bases.insert(1, own)
         elif own < BASES[-2]:  # sqrt at 1e-10, relu at 1e-12
             bases.append(own)
-        return self._compare(i, index, v, bases, gradients)
+    return bases
 
-    def direction(self, i: int, v: Floats, gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
-        """Compare the gradients along v: one comparison per cotangent."""
-        return self._compare(i, None, v, list(BASES), gradients)
 
-    def _compare(
-        self,
-        i: int,
-        index: tuple[int, ...] | None,
-        v: Floats,
-        bases: list[float],
-        gradients: Sequence[NDArray[Any]],
-    ) -> list[Comparison]:
-        """Finer ladders until each comparison passes; where none does, the ladder with the least error decides."""
-        x, f = self.side.args[i], self.side.along(i)
-        dtypes = [gradients[0].dtype, *self.side.dtypes]
-        rtol = max(default_rtol(dtypes), self.side.rtol) if self.rtol is None else self.rtol
-        lowest = max(epsilon(d) for d in dtypes)
-        floor = 512 * self.side.eps + (8 * lowest if lowest > 2.0**-52 else 0.0)
-        floor = floor / np.clip(np.max(np.abs(x), where=np.isfinite(x), initial=0.0), 2.0**-10, 1.0)  # of df ~ f / x
-        dependent = np.zeros(self.side.f0.shape, bool)  # outputs known to read x along v
-        ladders: list[Derivative] = []
-        done: dict[int, Comparison] = {}
-        for base in bases:
-            ladder = differentiate(f, self.side.f0, x, v, base, self.side.eps)
-            if v.any() and not ladder.direction.any():
-                continue  # the steps vanish in x's own spacing
-            ladders.append(ladder)
-            dependent |= ladder.moved
-            for c in set(range(len(gradients))) - set(done):
-                _, comparison = self._judge(i, index, c, gradients[c], ladder, dependent, rtol, floor)
-                if comparison.verdict == "pass":
-                    done[c] = comparison
-            if len(done) == len(gradients):
-                return [done[c] for c in range(len(gradients))]
+def _spread(part: Judgement, places: Sequence[int], count: int) -> Judgement:
+    """A judgement of some directions as one of all, in which the others have not passed."""
 
-        dependent |= depends(f, self.side.f0, x, v)
-        for c in set(range(len(gradients))) - set(done):
-            judged = [
-                self._judge(i, index, c, gradients[c], ladder, dependent, rtol, floor, final=True) for ladder in ladders
-            ]
-            unknown = Comparison(i, index, c, float("nan"), float("nan"), 0.0, float("inf"), False, "unresolved")
-            done[c] = _decide(sorted(judged, key=lambda pair: pair[0])) if judged else unknown
-        return [done[c] for c in range(len(gradients))]
+    def spread(field: NDArray[Any]) -> NDArray[Any]:
+        array = np.zeros((len(field), count), field.dtype)
+        array[:, list(places)] = field
+        return array
 
-    def _judge(
-        self,
-        i: int,
-        index: tuple[int, ...] | None,
-        c: int,
-        gradient: NDArray[Any],
-        ladder: Derivative,
-        dependent: NDArray[np.bool_],
-        rtol: float,
-        floor: Floats,
-        final: bool = False,
-    ) -> tuple[tuple[bool, float], Comparison]:
-        """Fail if apart by more than tolerance + error bound; else pass if that bound is within the tolerance.
+    return Judgement(**{name: spread(getattr(part, name)) for name in Judgement.__dataclass_fields__})
 
-        A tableau that kinks within the ladder's reach, or steps far above a fast oscillation, keep from converging
-        has an error *estimate* of the size of the derivative, and no bound: it decides nothing. The final judgement,
-        after all ladders, accepts a wider bound, since the fine steps beside a kink are noisy.
 
-        Returns the comparison behind the key by which ladders are ranked: converged, then the error bound.
-        """
-        u = np.abs(self.u[c][ladder.moved])
-        value = ladder.value[ladder.moved]
-        size = float(u @ np.abs(value))
-        jump = 0.55 * float(u @ ladder.jump[ladder.moved])  # half of it, and some for x beside the kink
-        dormant = dependent & ~ladder.moved  # read x, but these steps were lost in rounding
-        errors = ladder.error[ladder.moved]
-        limit = max(1e-3, 200 * self.side.coarsest)
-        vague = errors > limit * np.abs(value) + 2.0**-29 * np.abs(self.side.f0[ladder.moved])
-        with np.errstate(over="ignore"):  # a bound that is no bound, at the edge of f's domain
-            error = float(u @ np.where(vague, 10 * errors, errors))
-        error += float(self.dormant_size[c][dormant] @ self.side.eps[dormant]) / ladder.base
-        if np.isinf(ladder.error[~ladder.moved]).any():  # an output that is NaN at x, whatever x does
-            error = float("inf")
-        expected = float(self.u[c][ladder.moved] @ value)
-        moves = ladder.direction != 0
-        with np.errstate(all="ignore"):
-            terms = gradient[moves].astype(np.float64) * ladder.direction[moves]
-            got = float(terms.sum())
-            spread = float(np.sqrt(np.square(terms).sum()))
-            tolerance = rtol * (size + (spread if np.isfinite(spread) else 0.0))
-            sizes = np.where(dormant, self.dormant_size[c], self.size[c])[dependent]
-            tolerance += float(sizes @ floor[dependent])
-            if index is not None:  # what rounding leaves of an entry whose terms cancel is as large as in the others
-                largest = np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0)
-                tolerance += float(np.max(floor, initial=0.0)) / 8 * float(largest)
-            tolerance += self.atol * float(np.sqrt(np.square(ladder.direction).sum()))
-        enough = max(tolerance, 1e-5 * size + 2.0**-29 * float(sizes.sum())) if final else tolerance
-        converged = error <= max(enough, limit * size)
-        bound = error + jump
-        verdict: Verdict = "unresolved"
-        if converged and np.isfinite(bound) and np.isfinite(expected):
-            if not abs(got - expected) <= tolerance + bound:
-                verdict = "fail"
-            elif bound <= enough:
-                verdict = "pass"
-        comparison = Comparison(
-            i, index, c, got, expected, tolerance + bound, bound, jump > 0.05 * size and jump > enough, verdict
-        )
-        return (not converged, bound), comparison
+def _unknown(i: int, index: tuple[int, ...] | None, c: int) -> Comparison:
+    return Comparison(i, index, c, float("nan"), float("nan"), 0.0, float("inf"), False, "unresolved")
 
 
 def _decide(ranked: list[tuple[tuple[bool, float], Comparison]]) -> Comparison:

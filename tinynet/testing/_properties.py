@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynet.errors import DtypeError
-from tinynet.testing._compare import default_rtol, flatten
+from tinynet.errors import DtypeError, OptionError
+from tinynet.testing._numerical import default_rtol, flatten
 from tinynet.testing.derivative import epsilon, is_float
-from tinynet.testing.subject import LengthMismatch, Subject
+from tinynet.testing.subject import BadGradient, EngineFunction, Subject
 
 Gradients = dict[int, NDArray[Any]]
 """Argument position -> gradient."""
@@ -54,7 +54,7 @@ def gradients_of(
     for us in cotangents:
         try:
             raw, kept = subject.gradients(args, us, indices)
-        except LengthMismatch as error:
+        except BadGradient as error:
             raise Problem(str(error)) from None
         for what, before, after in kept:
             if not same_bits(before, after):
@@ -89,8 +89,10 @@ def check_properties(
     """Problems and warnings of everything but the gradient's values."""
     indices = list(gradients[0])
     problems: list[str] = []
-    if any(not same_bits(a, b) for a, b in zip(outputs, forward_checked(subject, args), strict=True)):
-        problems.append("two calls of the function with the same arguments differ")
+    for k, (a, b) in enumerate(zip(outputs, forward_checked(subject, args), strict=True)):
+        if not same_bits(a, b):
+            _refuse_randomness(subject.name, k, a, b, rtol)
+            problems.append("two calls of the function with the same arguments differ")
     for i, g in gradients[0].items():
         if g.dtype != args[i].dtype:
             problems.append(
@@ -101,7 +103,76 @@ def check_properties(
         if not same_bits(gradients[0][i], again[0][i]):
             problems.append(f"two calls give different gradients of argument {i} for the same arguments and cotangent")
     problems += _linearity(subject, args, outputs, cotangents[0], gradients[0], rng, rtol)
-    return problems, _shared_memory(subject, args, cotangents[0], indices)
+    if isinstance(subject, EngineFunction) and indices:
+        problems += _accumulation(subject, args, cotangents[0], gradients[0], rtol)
+    return problems, _shared_memory(subject, args, outputs, cotangents[0], indices)
+
+
+def _refuse_randomness(name: str, k: int, a: NDArray[Any], b: NDArray[Any], rtol: float | None) -> None:
+    """A function that draws anew in each call has no derivative to compare with; another order of a sum has."""
+    same = a.shape == b.shape and a.dtype == b.dtype
+    if same and is_float(a.dtype):
+        limit = rtol or default_rtol([a.dtype])
+        size = np.max(np.abs(a), where=np.isfinite(a), initial=0.0)
+        same = bool(np.allclose(a.astype(np.float64), b.astype(np.float64), limit, limit * size, equal_nan=True))
+    if not same:
+        raise OptionError(
+            f"check_vjp: {name}: two calls with the same arguments give different values of output {k}: expected a "
+            f"deterministic function (set the seed, or pass the random numbers as an argument)"
+        )
+
+
+def _accumulation(
+    subject: EngineFunction,
+    args: Sequence[Any],
+    us: tuple[NDArray[Any] | None, ...],
+    gradients: Gradients,
+    rtol: float | None,
+) -> list[str]:
+    """Arguments used twice get the sum of both gradients; an argument that is not used gets none, or 0."""
+    indices = list(gradients)
+    *twice, unused = subject.with_unused(args, [us, us], indices)
+    problems = []
+    if unused is not None and np.any(unused != 0):
+        problems.append("the gradient of an argument that the function does not use is not 0")
+    for i, g in zip(indices, twice, strict=True):
+        got = np.zeros_like(args[i]) if g is None else g
+        if not _agree(got, 2 * gradients[i].astype(np.float64), rtol, args[i].dtype):
+            problems.append(f"the gradient of argument {i} does not add up where the function is called twice with it")
+    pairs = [
+        (i, j)
+        for i in indices
+        for j in indices
+        if i < j and args[i].shape == args[j].shape and args[i].dtype == args[j].dtype
+    ]
+    for i, j in pairs[:1] if getattr(subject.f, "takes_shared", True) else ():
+        equal = [*args[:j], args[i], *args[j + 1 :]]
+        try:
+            shared = subject.shared(equal, us, i, j)
+            (first, second), _ = subject.gradients(equal, us, [i, j])
+        except (ValueError, ArithmeticError, IndexError, RuntimeError):
+            continue  # arguments j equal to argument i may be outside of the function's domain
+        zero = np.zeros(args[i].shape)
+        total = sum((zero if g is None else g.astype(np.float64) for g in (first, second)), zero)
+        scale = sum((zero if g is None else np.abs(g.astype(np.float64)) for g in (first, second)), zero)
+        if not _agree(zero if shared is None else shared, total, rtol, args[i].dtype, scale):
+            problems.append(f"the gradient of one tensor passed as arguments {i} and {j} is not the sum of the two")
+    return problems
+
+
+def _agree(
+    got: NDArray[Any],
+    expected: NDArray[Any],
+    rtol: float | None,
+    dtype: np.dtype[Any],
+    scale: NDArray[Any] | None = None,
+) -> bool:
+    limit = rtol or default_rtol([dtype])
+    with np.errstate(all="ignore"):
+        size = np.abs(expected) if scale is None else scale
+        size = size + np.max(size, where=np.isfinite(size), initial=0.0)
+        close = np.abs(got.astype(np.float64) - expected) <= limit * size
+        return bool((close | ~np.isfinite(expected)).all())
 
 
 def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
@@ -161,7 +232,11 @@ def _linearity(
 
 
 def _shared_memory(
-    subject: Subject, args: Sequence[Any], us: tuple[NDArray[Any] | None, ...], indices: Sequence[int]
+    subject: Subject,
+    args: Sequence[Any],
+    outputs: Sequence[NDArray[Any]],
+    us: tuple[NDArray[Any] | None, ...],
+    indices: Sequence[int],
 ) -> list[str]:
     """A plain rule's results that share memory: right as values, wrong once someone adds into one of them."""
     if not subject.plain:
@@ -176,5 +251,10 @@ def _shared_memory(
     for position, (what, g) in enumerate(named):
         for other, a in named[position + 1 :] + others:
             if np.may_share_memory(g, a):
+                warnings.append(f"{what} shares memory with {other}")
+    named = [(f"output {k}", y) for k, y in enumerate(outputs)]
+    for position, (what, y) in enumerate(named):
+        for other, a in named[position + 1 :] + others:
+            if np.may_share_memory(y, a):
                 warnings.append(f"{what} shares memory with {other}")
     return warnings

@@ -24,7 +24,8 @@ the noise estimate follows J. J. Moré and S. M. Wild, "Estimating computational
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-FlatFunction = Callable[[NDArray[Any]], Floats]
-"""One moved argument in, every floating output flattened and joined in float64 out: (K,)."""
+FlatFunction = Callable[[NDArray[Any]], NDArray[Any]]
+"""One moved argument in, every floating output flattened and joined out: (K,), float64 (or complex128)."""
 
 LEVELS = 6
 
@@ -41,22 +42,69 @@ BASES = (2.0**-2, 2.0**-9, 2.0**-16, 2.0**-23, 2.0**-30)
 """The ladders' first steps, coarse to fine: the first serves well-scaled smooth functions, with the least noise; the
 others the neighbourhood of kinks and of the domain's edge, and functions that vary fast."""
 
+QUICK = (2.0**-7, 3)
+"""First step and levels of a short ladder, which is enough for most of the entries of a smooth function."""
+
+IMAGINARY_STEP = 2.0**-200
+"""Of the complex step: its square is lost in rounding, and its product with any derivative is no subnormal."""
+
 
 @dataclass(frozen=True)
-class Derivative:
-    """The derivative J v of K outputs along one direction, with what is known of its error.
+class Direction:
+    """Where x moves: one entry, or all of them.
 
     Attributes
     ----------
-    direction : the direction as it was stepped along (rounded so that the steps are exact), in x's shape
-    base : the largest step
-    value : (K,) estimate of J v
-    error : (K,) bound of its error where f is smooth; inf where no estimate exists
-    jump : (K,) the jump of the slope at x along v: 0 to within noise where f is smooth, inf where unknown
-    moved : (K,) whether the output changed at all along the ladder
+    index : the entry's index; None for a dense direction
+    v : how far a step of 1 moves: () for an entry, else in x's shape
     """
 
-    direction: Floats
+    index: tuple[int, ...] | None
+    v: Floats
+
+    def moved(self, x: NDArray[Any], t: complex) -> NDArray[Any]:
+        """X + t v, in x's dtype (or complex128, for a complex t)."""
+        if self.index is None:
+            y = x + t * self.v
+            return y if isinstance(t, complex) else y.astype(x.dtype)
+        y = x.astype(np.complex128) if isinstance(t, complex) else x.copy()
+        y[self.index] += (t * self.v).astype(y.dtype)
+        return y
+
+    def rounded(self, x: NDArray[Any], base: float, smallest: float) -> Direction:
+        """V rounded so that x ± h v loses nothing: at x = 1e8 float64 has a spacing of 1.5e-8, and sin sees it."""
+        part = x if self.index is None else x[self.index]
+        reach = (np.abs(part) + base * np.abs(self.v)).astype(x.dtype)
+        grid = _spacing(reach) / smallest
+        fixed = np.isfinite(grid) & np.isfinite(part)
+        v = np.where(fixed, np.round(self.v / np.where(fixed, grid, 1.0)) * np.where(fixed, grid, 0.0), 0.0)
+        return Direction(self.index, v)
+
+    def along(self, gradient: NDArray[Any]) -> tuple[float, float]:
+        """<gradient, v>, and the root of the sum of its terms' squares."""
+        if self.index is not None:
+            term = float(gradient[self.index]) * float(self.v) if self.v else 0.0
+            return term, abs(term)
+        moves = self.v != 0
+        terms = gradient[moves].astype(np.float64) * self.v[moves]
+        return float(terms.sum()), float(np.sqrt(np.square(terms).sum()))
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The derivatives J v of K outputs along E directions, with what is known of their errors.
+
+    Attributes
+    ----------
+    directions : (E) as they were stepped along (rounded so that the steps are exact)
+    base : the largest step
+    value : (E, K) estimates of J v
+    error : (E, K) bounds of their errors where f is smooth; inf where no estimate exists
+    jump : (E, K) the jump of the slope at x along v: 0 to within noise where f is smooth, inf where unknown
+    moved : (E, K) whether the output changed at all along the ladder
+    """
+
+    directions: Sequence[Direction]
     base: float
     value: Floats
     error: Floats
@@ -65,34 +113,75 @@ class Derivative:
 
 
 def differentiate(
-    f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Floats, base: float, eps: Floats
+    f: FlatFunction,
+    f0: Floats,
+    x: NDArray[Any],
+    directions: Sequence[Direction],
+    base: float,
+    eps: Floats,
+    levels: int = LEVELS,
 ) -> Derivative:
-    """Estimate d/dt f(x + t v) at t = 0 for every output, by one ladder of steps.
+    """Estimate d/dt f(x + t v) at t = 0 for every output and direction, by one ladder of steps each.
 
     Parameters
     ----------
     f : the function of the moved argument alone, to (K,) float64
     f0 : (K,) f(x)
     x : the point, in the dtype in which f shall compute
-    direction : v, in x's shape
+    directions : E of them
     base : the largest step, in units of v
     eps : (K,) the relative spacing of each output's numbers
+    levels : how many steps, at least 3
     """
-    steps: Floats = base * np.exp2(-np.arange(LEVELS, dtype=np.float64))
+    steps: Floats = base * np.exp2(-np.arange(levels, dtype=np.float64))
+    shape = (len(directions), f0.size)
     with np.errstate(all="ignore"):
-        v = _steppable(x, direction, base, float(steps[-1]))
-        plus = np.stack([f((x + h * v).astype(x.dtype)) for h in steps])
-        minus = np.stack([f((x - h * v).astype(x.dtype)) for h in steps])
+        directions = [d.rounded(x, base, float(steps[-1])) for d in directions]
+        plus, minus = np.empty((levels, *shape)), np.empty((levels, *shape))
+        for e, d in enumerate(directions):
+            for j, h in enumerate(steps.tolist()):
+                plus[j, e], minus[j, e] = f(d.moved(x, h)), f(d.moved(x, -h))
         moved = np.asarray((_differs(plus, f0) | _differs(minus, f0)).any(axis=0))
-        value, error, jump = np.zeros_like(f0), np.zeros_like(f0), np.zeros_like(f0)
+        value, error, jump = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         if moved.any():
-            part = _tableau(plus[:, moved], minus[:, moved], f0[moved], steps, eps[moved])
+            part = _tableau(
+                plus[:, moved],
+                minus[:, moved],
+                np.broadcast_to(f0, shape)[moved],
+                steps,
+                np.broadcast_to(eps, shape)[moved],
+            )
             value[moved], error[moved], jump[moved] = part
-    error[np.isnan(f0)] = np.inf  # nothing can be said of an output that is NaN at x
-    return Derivative(v, base, value, error, jump, moved)
+    error[:, np.isnan(f0)] = np.inf  # nothing can be said of an output that is NaN at x
+    return Derivative(directions, base, value, error, jump, moved)
 
 
-def depends(f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Floats) -> NDArray[np.bool_]:
+def complex_step(f: FlatFunction, f0: Floats, x: NDArray[Any], directions: Sequence[Direction]) -> Derivative | None:
+    """J v = Im f(x + i h v) / h: exact to rounding where f is analytic, one call a direction, no subtraction.
+
+    None where f does not take complex numbers. Whether f *is* analytic (abs and real parts are not) is for the caller
+    to find out. Source: W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions",
+    SIAM Review 40 (1998).
+    """
+    value = np.empty((len(directions), f0.size))
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            for e, d in enumerate(directions):
+                y = f(d.moved(x, complex(0.0, IMAGINARY_STEP)))
+                if not np.iscomplexobj(y):
+                    return None
+                value[e] = y.imag / IMAGINARY_STEP
+    except Exception:
+        # Whatever f raises for numbers that it was not written for, it says only that this way is closed.
+        return None
+    finite = np.isfinite(value)
+    value = np.where(finite, value, 0.0)
+    error = np.where(finite & np.isfinite(f0), 64 * 2.0**-52 * np.abs(value), np.inf)
+    return Derivative(directions, 1.0, value, error, np.zeros_like(value), value != 0)
+
+
+def depends(f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Direction) -> NDArray[np.bool_]:
     """Which outputs change along v under large steps: a saturated output does, one that does not read x does not.
 
     Small steps cannot tell the two apart: tanh(20 ± 0.25) is 1 to the last bit.
@@ -101,10 +190,7 @@ def depends(f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Floats) -> 
     reach = float(max(1.0, np.max(np.abs(x), where=np.isfinite(x), initial=0.0)))
     with np.errstate(all="ignore"):
         for t in (4.0, -4.0, 64.0, -64.0):
-            try:
-                changed |= _differs(f((x + t * reach * direction).astype(x.dtype)), f0)
-            except (ValueError, ArithmeticError, IndexError, RuntimeError):
-                continue  # outside the function's domain: this probe says nothing
+            changed |= _differs(f(direction.moved(x, t * reach)), f0)
     return changed
 
 
@@ -115,16 +201,18 @@ def _tableau(plus: Floats, minus: Floats, f0: Floats, steps: Floats, eps: Floats
     size = np.maximum(np.maximum(np.abs(plus), np.abs(minus)), np.abs(f0))
     noise = 2 * eps * np.where(np.isfinite(size), size, 0.0)  # also where both are equal: steps lost in rounding
 
+    levels = len(steps)
     columns = [central]
-    for m in range(1, LEVELS):
+    for m in range(1, levels):
         last = columns[-1]
         column = np.full_like(central, np.nan)
         column[m:] = last[m:] + (last[m:] - last[m - 1 : -1]) / (4.0**m - 1)
         columns.append(column)
 
     # What the finest rows still disagree about, beyond rounding of the result, is noise of the computation.
-    samples = [columns[2][-1] - columns[2][-2], columns[3][-1] - columns[3][-2], columns[2][-2] - columns[2][-3]]
-    measured = np.max(np.abs(np.nan_to_num(samples, nan=0.0)) * steps[[-1, -1, -2], None], axis=0)
+    cells = [(2, -1), (3, -1), (2, -2)] if levels > 4 else [(1, -1)]
+    samples = [(columns[m][row] - columns[m][row - 1]) * steps[row] for m, row in cells]
+    measured = np.max(np.abs(np.nan_to_num(samples, nan=0.0)), axis=0)
     noise = np.maximum(noise, measured)
     # Outputs that stand still at small steps move in quanta, as 1 + erf(x) does far below 0: that is noise, too.
     change = np.maximum(np.abs(plus - f0), np.abs(minus - f0))
@@ -133,9 +221,9 @@ def _tableau(plus: Floats, minus: Floats, f0: Floats, steps: Floats, eps: Floats
 
     best_value = np.zeros_like(f0)
     best_error = np.full_like(f0, np.inf)
-    best_row = np.full(f0.shape, LEVELS - 1)
-    for m in range(1, LEVELS):
-        for j in range(m, LEVELS):
+    best_row = np.full(f0.shape, levels - 1)
+    for m in range(1, levels):
+        for j in range(m, levels):
             cell, left, above = columns[m][j], columns[m - 1][j], columns[m - 1][j - 1]
             error = 2 * np.maximum(np.abs(cell - left), np.abs(cell - above)) + 2 * noise[j] / steps[j]
             better = np.isfinite(error) & (error < best_error)
@@ -150,19 +238,14 @@ def _slope_jump(plus: Floats, minus: Floats, f0: Floats, steps: Floats, row: NDA
     s0 = (plus + minus - 2 * f0) / steps[:, None]
     s1 = 2 * s0[1:] - s0[:-1]  # removes the second derivative, f2 h
     s2 = (8 * s1[1:] - s1[:-1]) / 7  # removes f4 h³
-    s3 = (32 * s2[1:] - s2[:-1]) / 31  # removes f6 h⁵; its row 0 is the ladder's row 3
-    row = np.maximum(row, 3)
-    k = np.arange(f0.size)
-    limit, before = s3[row - 3, k], s2[row - 2, k]
+    if len(steps) < 4:
+        limit, before = s2[-1], s1[-1]
+    else:
+        s3 = (32 * s2[1:] - s2[:-1]) / 31  # removes f6 h⁵; its row 0 is the ladder's row 3
+        row = np.maximum(row, 3)
+        k = np.arange(f0.size)
+        limit, before = s3[row - 3, k], s2[row - 2, k]
     return np.nan_to_num(np.abs(limit) + np.abs(limit - before), nan=np.inf)
-
-
-def _steppable(x: NDArray[Any], direction: Floats, base: float, smallest: float) -> Floats:
-    """v rounded so that x ± h v loses nothing: at x = 1e8 the spacing of float64 is 1.5e-8, and sin'(1e8) sees it."""
-    reach = (np.abs(x) + base * np.abs(direction)).astype(x.dtype)
-    grid = _spacing(reach) / smallest
-    fixed = np.isfinite(grid) & np.isfinite(x)
-    return np.where(fixed, np.round(direction / np.where(fixed, grid, 1.0)) * np.where(fixed, grid, 0.0), 0.0)
 
 
 def _spacing(x: NDArray[Any]) -> Floats:

@@ -1,23 +1,27 @@
-"""The gradient checker: reverse-mode gradients against numerical derivatives with error bounds.
+"""The gradient checker: reverse-mode gradients against derivatives with error bounds.
 
 For a function f, random cotangents u and directions v, a right reverse rule g = vjp(f)(x; u) satisfies
 
     <g, v>  =  d/dt <u, f(x + t v)> at t = 0  =  <u, J v>
 
 Every comparison knows how well its right side is known (`tinynet.testing.derivative`), so it can say "unresolved"
-where finite differences cannot decide, and need not hide that behind a wide tolerance.
+where differences cannot decide, and need not hide that behind a wide tolerance.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynet.errors import OptionError
-from tinynet.testing._compare import Comparer, NumericalSide
+from tinynet.errors import DtypeError, OptionError
+from tinynet.testing._compare import Comparer
+from tinynet.testing._explain import explained
+from tinynet.testing._numerical import NumericalSide
+from tinynet.testing._oracles import ORACLES, Taylor, forward_oracle, reference_comparisons
 from tinynet.testing._properties import (
     Problem,
     check_properties,
@@ -28,8 +32,33 @@ from tinynet.testing._properties import (
 )
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
-from tinynet.testing.report import ArgumentReport, GradientReport, Verdict
+from tinynet.testing.report import ArgumentReport, Comparison, GradientReport, Verdict
 from tinynet.testing.subject import EngineFunction, NumpyPair, Subject
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `check_vjp` was asked for, beside the function and its arguments."""
+
+    wrt: int | Sequence[int] | None
+    oracle: str | Callable[..., Any]
+    seed: int
+    cotangents: int
+    directions: int
+    max_entries: int
+    rtol: float | None
+    atol: float
+    max_unresolved: float
+    resamples: int
+
+    def __post_init__(self) -> None:
+        for option, low in (("cotangents", 1), ("directions", 0), ("seed", 0), ("max_entries", 0), ("resamples", 0)):
+            if getattr(self, option) < low:
+                raise OptionError(f"check_vjp: {option} is {getattr(self, option)}, expected at least {low}")
+        if not callable(self.oracle) and self.oracle not in ORACLES:
+            raise OptionError(
+                f"check_vjp: oracle is {self.oracle!r}, expected a callable or one of {', '.join(ORACLES)}"
+            )
 
 
 def check_vjp(
@@ -39,6 +68,8 @@ def check_vjp(
     vjp: Callable[..., Any] | None = None,
     adapter: Adapter | None = None,
     wrt: int | Sequence[int] | None = None,
+    oracle: str | Callable[..., Any] = "auto",
+    jvp: Callable[..., Any] | None = None,
     seed: int = 0,
     cotangents: int = 3,
     directions: int = 3,
@@ -46,6 +77,8 @@ def check_vjp(
     rtol: float | None = None,
     atol: float = 0.0,
     max_unresolved: float = 0.05,
+    resamples: int = 2,
+    shrink: bool = True,
     name: str | None = None,
 ) -> GradientReport:
     """Check the reverse-mode gradient of a function: <vjp(x; u), v> = d/dt <u, f(x + t v)>.
@@ -61,17 +94,19 @@ def check_vjp(
     |δ| > 2 (rtol · (Σ_k |u_k| |(J v)_k| + |g|₂) + noise), which for n equal entries is |δ| > about 4e-7 n |g|.
 
     *Kinks.* Where the one-sided derivatives of an output disagree, a gradient outside of what lies between them fails,
-    one inside is unresolved. Tied entries are also moved together, so that a maximum has to share what it gets among
-    them (ties between two arguments are not seen). If more than `max_unresolved` of an argument's entries are
-    unresolved, or beyond `max_entries` half of its directions, the verdict is "unresolved", never "pass". Beside a
-    kink only small steps tell, so noise there is 2e-9 · Σ_k |u_k| |f_k|, and rtol 1e-5.
+    one inside is unresolved. Tied entries, of one argument or of several, are also moved together, so that a maximum
+    has to share what it gets among them. Unresolved entries are then moved off the kink, at most `resamples` times,
+    and compared there. If more than `max_unresolved` of an argument's entries are still unresolved, or beyond
+    `max_entries` half of its directions, the verdict is "unresolved", never "pass". Beside a kink only small steps
+    tell, so noise there is 2e-9 · Σ_k |u_k| |f_k|, and rtol 1e-5. `check_subgradient` tests the gradient *at* a kink.
 
     *False alarms* are known where f cancels to far below its own intermediate values (x · (1 + erf(x / √2)) below -6 in
     float64): give `atol`, or stay out of such tails.
 
     *Also checked:* the gradient's shape and dtype are the argument's; it is linear in the cotangent, and 0 for the
     cotangent 0; neither arguments nor cotangents are changed; two calls give the same bits, before and after other
-    calls of f.
+    calls of f. Of an engine also: the gradient is on the argument's device; a tensor used twice gets the sum of both
+    gradients, and one that is not used gets none. Of a pair: which results share memory (a warning).
 
     Parameters
     ----------
@@ -83,7 +118,16 @@ def check_vjp(
         that are not floating
     adapter : the engine whose tensors f takes; by default tinynet
     wrt : the arguments to check; by default all of floating dtype
-    seed : everything random comes from it
+    oracle : what the gradient is compared with.
+        "auto": the complex step for entries, where f takes complex numbers and is analytic, and central differences,
+        extrapolated, for the dense directions and for whatever does not pass by it.
+        "complex-step", "richardson": one of these alone.
+        "forward": the engine's own forward mode, or `jvp`: the dot test <u, J v> = <vjp(u), v>.
+        "taylor": the order of convergence of |<u, f(x + h v)> - <u, f(x)> - h <g, v>|, along dense directions only:
+        2 where g is right, 1 where it is not.
+        A callable `vjp(*args, dy)` over arrays: a second implementation (`vjp_of` makes one of any engine's function)
+    jvp : for "forward", of a pair: `jvp(*args, *tangents)` -> one tangent per output; a tangent is None for an argument
+        that is no floating array : everything random comes from it
     cotangents, directions : how many of each are drawn
     max_entries : up to this size, every entry of an argument is compared
     rtol : relative to Σ_k |u_k| |J_k|, the sum without cancellation, with which rounding grows in a reduction. Default
@@ -91,6 +135,9 @@ def check_vjp(
         bfloat16 1e-1; wider where f cannot compute in float64 (the report notes it)
     atol : a further absolute tolerance, for functions that are noisier than their dtype
     max_unresolved : the largest share of undecided comparisons
+    resamples : how often entries that could not be decided are moved and compared again
+    shrink : on failure, look for the smallest arguments that fail in the same way, guess the cause, draw the Jacobian,
+        and write a program that reproduces it; this repeats the check some hundred times
     name : for the report; by default f's
 
     Returns
@@ -101,7 +148,12 @@ def check_vjp(
     Raises
     ------
     OptionError
-        nothing to check, an index in `wrt` that is no floating array, or an option outside its domain
+        nothing to check, an index in `wrt` that is no floating array, an option outside its domain, or a function that
+        gives other values in each call
+    DtypeError
+        an argument or an output is complex
+    TypeError
+        f returns nothing that could be an array
 
     Examples
     --------
@@ -113,47 +165,19 @@ def check_vjp(
     """
     if vjp is not None and adapter is not None:
         raise OptionError("check_vjp: got both vjp and adapter; expected vjp (a NumPy pair) or adapter (an engine)")
-    for option, value, low in (("cotangents", cotangents, 1), ("directions", directions, 0), ("seed", seed, 0)):
-        if value < low:
-            raise OptionError(f"check_vjp: {option} is {value}, expected at least {low}")
+    options = Options(wrt, oracle, seed, cotangents, directions, max_entries, rtol, atol, max_unresolved, resamples)
     name = str(name or getattr(f, "__name__", type(f).__name__))
     subject: Subject
     if vjp is not None:
-        subject = NumpyPair(f, vjp, name)
+        subject = NumpyPair(f, vjp, name, jvp)
     else:
         subject = EngineFunction(f, adapter or tinynet_adapter, name)
-    args = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in args)
-    rng = np.random.default_rng(seed)
-
-    try:
-        outputs = forward_checked(subject, args)
-        us = [draw_cotangents(outputs, rng) for _ in range(cotangents)]
-        indices = _checked_arguments(args, wrt)
-        gradients, skipped = gradients_of(subject, args, us, indices, given=wrt is not None)
-        problems, warnings = check_properties(subject, args, outputs, us, gradients, rng, rtol)
-    except Problem as problem:
-        return GradientReport(name, "fail", problems=(str(problem),), seed=seed)
-
-    side = NumericalSide(subject, args)
-    notes = [f"argument {i} is not checked: vjp gives None for it" for i in skipped]
-    notes += [side.note] if side.note else []
-    comparer = Comparer(side, us, rtol=rtol, atol=atol)
-    reports = tuple(
-        _check_argument(comparer, i, [g[i] for g in gradients], rng, directions, max_entries)
-        for i in indices
-        if i not in skipped
-    )
-    again, _ = gradients_of(subject, args, us[:1], indices, given=wrt is not None)
-    if any(not same_bits(again[0][i], g) for i, g in gradients[0].items()):
-        problems.append("the gradient changed after other calls of the function: it depends on hidden state")
-
-    verdicts = [report.verdict(max_unresolved) for report in reports]
-    verdict: Verdict = "pass"
-    if problems or "fail" in verdicts:
-        verdict = "fail"
-    elif "unresolved" in verdicts or not reports:
-        verdict = "unresolved"
-    return GradientReport(name, verdict, reports, tuple(problems), tuple(warnings), tuple(notes), seed)
+    args = as_arrays(args, adapter)
+    checked_positions(args, wrt, "check_vjp")
+    report = _check(subject, args, options)
+    if report.verdict != "fail" or not shrink:
+        return report
+    return explained(report, subject, args, lambda smaller: _check(subject, smaller, options), options)
 
 
 def assert_vjp(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> GradientReport:
@@ -175,33 +199,297 @@ def assert_vjp(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> Gr
     return report
 
 
-def check_second_order(
+def vjp_of(f: Callable[..., Any], adapter: Adapter | None = None) -> Callable[..., Any]:
+    """The reverse rule of an engine's function, over NumPy arrays: `vjp(*args, dy)`, as `check_vjp` takes it.
+
+    Parameters
+    ----------
+    f : a function of the engine's tensors
+    adapter : the engine; by default tinynet
+
+    Examples
+    --------
+    The gradient of one engine is the oracle of another's:
+
+    >>> import tinynet
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 5)
+    >>> check_vjp(np.tanh, [x], vjp=lambda x, dy: dy * (1 - np.tanh(x) ** 2), oracle=vjp_of(tinynet.tanh)).verdict
+    'pass'
+    """
+    engine = adapter or tinynet_adapter
+
+    def vjp(*args_and_dy: Any) -> tuple[Any, ...]:
+        *args, dy = args_and_dy
+        subject = EngineFunction(f, engine, getattr(f, "__name__", type(f).__name__))
+        indices = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and is_float(a.dtype)]
+        found, _ = subject.gradients(args, dy if isinstance(dy, tuple) else (dy,), indices)
+        gradients: list[Any] = [None] * len(args)
+        for i, g in zip(indices, found, strict=True):
+            gradients[i] = np.zeros_like(args[i]) if g is None else g
+        return tuple(gradients)
+
+    return vjp
+
+
+def as_arrays(args: Sequence[Any], adapter: Adapter | None) -> tuple[Any, ...]:
+    """The arguments with NumPy scalars and engines' tensors as arrays."""
+    result = []
+    for a in args:
+        if isinstance(a, np.generic):
+            a = np.asarray(a)
+        elif hasattr(a, "__array__") and hasattr(a, "dtype") and not isinstance(a, np.ndarray):
+            a = np.array((adapter or tinynet_adapter).to_numpy(a))
+        result.append(a)
+    return tuple(result)
+
+
+def checked_positions(args: Sequence[Any], wrt: int | Sequence[int] | None, caller: str) -> list[int]:
+    """The positions of the arguments to check; OptionError or DtypeError where there is nothing to check."""
+    for i, a in enumerate(args):
+        if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.complexfloating):
+            raise DtypeError(f"{caller}: argument {i} has dtype {a.dtype}, expected real numbers")
+    floating = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and is_float(a.dtype)]
+    if wrt is None:
+        if not floating:
+            given = ", ".join(str(a.dtype) if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
+            raise OptionError(
+                f"{caller}: no argument is a NumPy array of floating dtype: there is no gradient to check "
+                f"(the arguments are {given or 'none'})"
+            )
+        return floating
+    wanted = [wrt] if isinstance(wrt, int) else list(wrt)
+    for i in wanted:
+        if i not in floating:
+            raise OptionError(f"{caller}: wrt holds {i}, expected positions of floating arrays: {floating}")
+    return wanted
+
+
+def _check(subject: Subject, args: Sequence[Any], options: Options) -> GradientReport:
+    """One pass of `check_vjp`, with valid options and arguments."""
+    rng = np.random.default_rng(options.seed)
+    given = options.wrt is not None
+    indices = checked_positions(args, options.wrt, "check_vjp")
+    try:
+        outputs = forward_checked(subject, args)
+        us = [draw_cotangents(outputs, rng) for _ in range(options.cotangents)]
+        gradients, skipped = gradients_of(subject, args, us, indices, given=given)
+        problems, warnings = check_properties(subject, args, outputs, us, gradients, rng, options.rtol)
+    except Problem as problem:
+        return GradientReport(subject.name, "fail", problems=(str(problem),), seed=options.seed)
+
+    indices = [i for i in indices if i not in skipped]
+    notes = [f"argument {i} is not checked: vjp gives None for it" for i in skipped]
+    reports = _compared(subject, args, us, gradients, indices, options, rng, notes)
+    again, _ = gradients_of(subject, args, us[:1], indices, given=True)
+    if any(not same_bits(again[0][i], gradients[0][i]) for i in indices):
+        problems.append("the gradient changed after other calls of the function: it depends on hidden state")
+
+    verdicts = [report.verdict(options.max_unresolved) for report in reports]
+    verdict: Verdict = "pass"
+    if problems or "fail" in verdicts:
+        verdict = "fail"
+    elif "unresolved" in verdicts or not reports:
+        verdict = "unresolved"
+    return GradientReport(
+        subject.name, verdict, tuple(reports), tuple(problems), tuple(warnings), tuple(notes), options.seed
+    )
+
+
+def _compared(
+    subject: Subject,
+    args: Sequence[Any],
+    us: Sequence[Any],
+    gradients: Sequence[dict[int, NDArray[Any]]],
+    indices: Sequence[int],
+    options: Options,
+    rng: np.random.Generator,
+    notes: list[str],
+) -> list[ArgumentReport]:
+    """The reports of all arguments."""
+    side = NumericalSide(subject, args)
+    notes += [side.note] if side.note else []
+    if callable(options.oracle):
+        return [
+            reference_comparisons(options.oracle, args, us, [g[i] for g in gradients], i, side, options.rtol)
+            for i in indices
+        ]
+    if options.oracle == "taylor":
+        taylor = Taylor(side, us)
+        return [taylor.report(i, [g[i] for g in gradients], rng, max(options.directions, 1)) for i in indices]
+
+    exact = forward_oracle(subject, side, args) if options.oracle == "forward" else None
+    kind = "exact" if exact else options.oracle
+    comparer = Comparer(side, us, oracle=kind, rtol=options.rtol, atol=options.atol, exact=exact)
+    reports, undecided = [], {}
+    for i in indices:
+        report, undecided[i] = _check_argument(comparer, i, [g[i] for g in gradients], rng, options)
+        reports.append(report)
+        if options.oracle == "complex-step" and not comparer.analytic(i):
+            notes.append(f"argument {i}: the complex step says nothing, f takes no complex numbers or is not analytic")
+    open_ = {i: where for i, where in undecided.items() if where.any()}
+    if len(open_) > 1:  # ties between arguments: maximum(a, a)
+        for report, comparisons in _tied(comparer, open_, gradients, reports):
+            for comparison in comparisons:
+                report.add(comparison)
+    for _ in range(options.resamples if kind in ("auto", "richardson") else 0):
+        if open_:
+            open_ = _resampled(subject, args, us, open_, {r.argument: r for r in reports}, options, rng)
+    return reports
+
+
+def _check_argument(
+    comparer: Comparer, i: int, gradients: list[NDArray[Any]], rng: np.random.Generator, options: Options
+) -> tuple[ArgumentReport, NDArray[np.bool_]]:
+    """Single entries first, then dense directions; those leave out entries at kinks where they meet one.
+
+    Beside the report, the entries that could not be decided.
+    """
+    x = comparer.side.args[i]
+    report = ArgumentReport.empty(i, x.shape, str(gradients[0].dtype), len(gradients), x.size <= options.max_entries)
+    few = max(1, options.max_entries // 4)
+    entries = np.arange(x.size) if report.exhaustive else rng.choice(x.size, few, replace=False)
+    places = [tuple(int(k) for k in np.unravel_index(flat, x.shape)) for flat in entries]
+    undecided = np.zeros(x.shape, bool)
+    compared = 0
+    for comparisons in comparer.entries(i, places, gradients, max_failures=5):
+        compared += 1
+        for comparison in comparisons:
+            report.add(comparison)
+            assert comparison.index is not None
+            undecided[comparison.index] |= comparison.verdict == "unresolved"
+    report.stopped = compared < len(places)
+    if undecided.any():  # equal steps keep ties tied: max is smooth along them, and sees who got how much
+        for comparison in comparer.direction(i, undecided.astype(np.float64), gradients):
+            if comparison.verdict != "unresolved":
+                report.add(comparison)
+    for _ in range(options.directions if x.size else 0):
+        v = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
+        found = comparer.direction(i, v, gradients)
+        if undecided.any() and any(c.verdict == "unresolved" for c in found):
+            smooth = comparer.direction(i, np.where(undecided, 0.0, v), gradients)
+            found = [s if c.verdict == "unresolved" else c for c, s in zip(found, smooth, strict=True)]
+        for comparison in found:
+            report.add(comparison)
+    return report, undecided
+
+
+def _tied(
+    comparer: Comparer,
+    undecided: dict[int, NDArray[np.bool_]],
+    gradients: Sequence[dict[int, NDArray[Any]]],
+    reports: Sequence[ArgumentReport],
+) -> list[tuple[ArgumentReport, list[Comparison]]]:
+    """The undecided entries of several arguments, moved together by equal steps; filed under the first of them."""
+    indices = list(undecided)
+    joint = comparer.joined(indices)
+    v = np.concatenate([undecided[i].ravel() for i in indices]).astype(np.float64)
+    flat = [np.concatenate([g[i].ravel() for i in indices]) for g in gradients]
+    found = [dataclasses.replace(c, argument=indices[0]) for c in joint.direction(0, v, flat)]
+    report = next(r for r in reports if r.argument == indices[0])
+    return [(report, [c for c in found if c.verdict != "unresolved"])]
+
+
+def _resampled(
+    subject: Subject,
+    args: Sequence[Any],
+    us: Sequence[Any],
+    undecided: dict[int, NDArray[np.bool_]],
+    reports: dict[int, ArgumentReport],
+    options: Options,
+    rng: np.random.Generator,
+) -> dict[int, NDArray[np.bool_]]:
+    """Compare undecided entries again, moved off the kink that they are at; returns those that still are undecided."""
+    moved = list(args)
+    for i, where in undecided.items():
+        x = np.array(args[i], np.float64)
+        move = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 0.6, x.shape) * np.maximum(np.abs(x), 0.5)
+        moved[i] = np.where(where & np.isfinite(x), x + move, x).astype(args[i].dtype)
+    try:
+        gradients, _ = gradients_of(subject, moved, us, list(undecided), given=True)
+        side = NumericalSide(subject, moved)
+    except (Problem, ValueError, ArithmeticError, IndexError, RuntimeError):
+        return undecided  # outside of f's domain, or its output has another shape there: they stay unresolved
+    oracle = str(options.oracle)
+    comparer = Comparer(side, us, oracle=oracle, rtol=options.rtol, atol=options.atol)
+    left = {}
+    for i, where in undecided.items():
+        places = [tuple(int(k) for k in index) for index in np.argwhere(where)]
+        open_ = where.copy()
+        for comparisons in comparer.entries(i, places, [g[i] for g in gradients], max_failures=5):
+            if all(c.verdict != "unresolved" for c in comparisons):
+                for comparison in comparisons:
+                    reports[i].settle(dataclasses.replace(comparison, moved=True))
+                assert comparisons[0].index is not None
+                open_[comparisons[0].index] = False
+        if open_.any():
+            left[i] = open_
+    return left
+
+
+def check_grad(
     f: Callable[..., Any],
     args: Sequence[Any],
     *,
+    order: int | Sequence[int] = 1,
     adapter: Adapter | None = None,
     wrt: int | Sequence[int] | None = None,
     seed: int = 0,
     name: str | None = None,
     **options: Any,
 ) -> GradientReport:
-    """Check the gradient of the gradient: `check_vjp` of (x, u) -> vjp(f)(x; u), with the engine's `create_graph`.
+    """Check the derivatives of a function to an order: `check_vjp` of f, of its gradient, of that one's gradient …
+
+    The gradient (x, u) -> vjp(f)(x; u) is a function of the engine's tensors (by its `create_graph`), so it can be
+    checked, and differentiated, as f can.
 
     Parameters
     ----------
     f, args, adapter, wrt, seed, name : as in `check_vjp`; f is a function of the engine's tensors
+    order : the highest order n, for all of 1 … n; or the orders to check
     options : further options of `check_vjp`
 
     Returns
     -------
     GradientReport
-        of the gradient function: its arguments are f's, then one cotangent per floating output
+        of the lowest order that does not pass, else of the highest. Beyond the first, its arguments are f's, then the
+        cotangents of each order before
+
+    Raises
+    ------
+    OptionError
+        an order below 1, or as in `check_vjp`
     """
+    orders = range(1, order + 1) if isinstance(order, int) else sorted(order)
+    if not orders or min(orders) < 1:
+        raise OptionError(f"check_grad: order is {order!r}, expected at least 1")
+    if "vjp" in options:
+        raise OptionError(
+            "check_grad: got vjp; expected a function of an engine's tensors (a pair: check_vjp, check_hvp)"
+        )
     engine = adapter or tinynet_adapter
-    args = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in args)
-    indices = _checked_arguments(args, wrt)
-    outputs = EngineFunction(f, engine, "").forward(args)
-    us = draw_cotangents(outputs, np.random.default_rng([seed, 2]))
+    name = str(name or getattr(f, "__name__", type(f).__name__))
+    function, given = f, as_arrays(args, adapter)
+    indices = checked_positions(given, wrt, "check_grad")
+    report = None
+    for n in range(1, max(orders) + 1):
+        if n > 1:
+            function, given, indices = _gradient_function(function, given, indices, engine, [seed, n], name)
+        if n in orders:
+            report = check_vjp(function, given, adapter=engine, wrt=indices, seed=seed, name=name, **options)
+            if report.verdict != "pass":
+                return report
+        name = f"the gradient of {name}"
+    assert report is not None
+    return report
+
+
+def _gradient_function(
+    f: Callable[..., Any], args: tuple[Any, ...], indices: list[int], engine: Adapter, seed: Any, name: str
+) -> tuple[Callable[..., Any], tuple[Any, ...], list[int]]:
+    """(x, u) -> vjp(f)(x; u), its arguments and the positions of those to differentiate."""
+    outputs = EngineFunction(f, engine, name).forward(args)
+    us = draw_cotangents(outputs, np.random.default_rng(seed))
     floating = [k for k, u in enumerate(us) if u is not None]
     n = len(args)
 
@@ -212,64 +500,5 @@ def check_second_order(
         grads = engine.vjp(f, tensors[:n], cotangents, indices, create_graph=True)
         return tuple(g for g in outputs_of(grads) if g is not None)
 
-    gradient.__name__ = f"the gradient of {name or getattr(f, '__name__', type(f).__name__)}"
-    return check_vjp(
-        gradient,
-        [*args, *(us[k] for k in floating)],
-        adapter=engine,
-        wrt=[*indices, *range(n, n + len(floating))],
-        seed=seed,
-        **options,
-    )
-
-
-def _checked_arguments(args: Sequence[Any], wrt: int | Sequence[int] | None) -> list[int]:
-    floating = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and is_float(a.dtype)]
-    if wrt is None:
-        if not floating:
-            raise OptionError(
-                "check_vjp: no argument is a NumPy array of floating dtype: there is no gradient to check"
-            )
-        return floating
-    wanted = [wrt] if isinstance(wrt, int) else list(wrt)
-    for i in wanted:
-        if i not in floating:
-            raise OptionError(f"check_vjp: wrt holds {i}, expected positions of floating arrays: {floating}")
-    return wanted
-
-
-def _check_argument(
-    comparer: Comparer,
-    i: int,
-    gradients: list[NDArray[Any]],
-    rng: np.random.Generator,
-    directions: int,
-    max_entries: int,
-    max_failures: int = 5,
-) -> ArgumentReport:
-    """Single entries first, then dense directions; those leave out entries at kinks where they meet one."""
-    x = comparer.side.args[i]
-    report = ArgumentReport(i, x.shape, str(gradients[0].dtype), exhaustive=x.size <= max_entries)
-    entries = np.arange(x.size) if report.exhaustive else rng.choice(x.size, max(1, max_entries // 4), replace=False)
-    undecided = np.zeros(x.shape, bool)
-    for flat in entries:
-        index = tuple(int(k) for k in np.unravel_index(flat, x.shape))
-        for comparison in comparer.entry(i, index, gradients):
-            report.add(comparison)
-            undecided[index] |= comparison.verdict == "unresolved"
-        if report.failed >= max_failures * len(gradients):
-            report.stopped = True
-            break
-    if undecided.any():  # equal steps keep ties tied: max is smooth along them, and sees who got how much
-        for comparison in comparer.direction(i, undecided.astype(np.float64), gradients):
-            if comparison.verdict != "unresolved":
-                report.add(comparison)
-    for _ in range(directions if x.size else 0):
-        v = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
-        found = comparer.direction(i, v, gradients)
-        if undecided.any() and any(c.verdict == "unresolved" for c in found):
-            smooth = comparer.direction(i, np.where(undecided, 0.0, v), gradients)
-            found = [s if c.verdict == "unresolved" else c for c, s in zip(found, smooth, strict=True)]
-        for comparison in found:
-            report.add(comparison)
-    return report
+    gradient.takes_shared = False  # type: ignore[attr-defined]  # the gradient for one of two equal tensors is both's
+    return gradient, (*args, *(us[k] for k in floating)), [*indices, *range(n, n + len(floating))]

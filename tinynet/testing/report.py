@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 Verdict = Literal["pass", "fail", "unresolved"]
 
@@ -22,6 +25,9 @@ class Comparison:
     bound : how far the two may be apart: tolerance + error bound of `expected`
     error_bound : error bound of `expected`, in it half the jump of the slope at a kink
     kink : whether the one-sided derivatives disagree here
+    verdict : "pass", "fail", or "unresolved": the numerical derivative is not known well enough to tell
+    moved : whether this entry was moved off a kink before it was compared
+    order : for a Taylor remainder, the order at which it vanishes: 2 where the gradient is right
     """
 
     argument: int
@@ -33,6 +39,8 @@ class Comparison:
     error_bound: float
     kink: bool
     verdict: Verdict
+    moved: bool = False
+    order: float | None = None
 
     @property
     def error(self) -> float:
@@ -46,12 +54,23 @@ class Comparison:
             return 0.0
         return self.error / self.bound if self.bound > 0 and self.error == self.error else float("inf")
 
+    @property
+    def relative_error(self) -> float:
+        """|got - expected| / max(|got|, |expected|): 2 for a wrong sign, 1 for a missing gradient."""
+        largest = max(abs(self.got), abs(self.expected))
+        return self.error / largest if largest > 0 else 0.0
+
     def __str__(self) -> str:
         where = "along a dense random direction" if self.index is None else f"at index {self.index}"
         text = (
-            f"argument {self.argument}, {where} (cotangent {self.cotangent}): got {self.got:.10g}, "
-            f"expected {self.expected:.10g}, apart {self.error:.3g}, bound {self.bound:.3g}"
+            f"argument {self.argument}, {where} (cotangent {self.cotangent}): got {self.got:.10g}, expected "
+            f"{self.expected:.10g} ± {self.error_bound:.2g}, apart {self.error:.3g} ({self.relative_error:.2g} of it), "
+            f"allowed {self.bound:.3g}"
         )
+        if self.order is not None:
+            text += f", the Taylor remainder is of order {self.order:.2f}, expected 2"
+        if self.moved:
+            text += ", after this entry was moved off a kink"
         return text + " (the one-sided derivatives disagree here)" if self.kink else text
 
 
@@ -68,7 +87,10 @@ class ArgumentReport:
     kinks : how many of those met one-sided derivatives that disagree
     directions_passed, directions_failed, directions_unresolved : comparisons along dense random directions
     worst : the comparison with the largest error relative to its bound, failed ones first
+    first_failed : the first entry that failed, in the order of the array
     stopped : whether the comparisons ended early, after enough failures
+    resampled : how many of the passed and failed comparisons were made after the entry was moved off a kink
+    got, expected : (C, *shape) the gradients for each cotangent and the numerical ones, NaN where not compared
     """
 
     argument: int
@@ -83,7 +105,19 @@ class ArgumentReport:
     directions_failed: int = 0
     directions_unresolved: int = 0
     worst: Comparison | None = None
+    first_failed: Comparison | None = None
     stopped: bool = False
+    resampled: int = 0
+    got: NDArray[Any] = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    expected: NDArray[Any] = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+
+    @classmethod
+    def empty(
+        cls, argument: int, shape: tuple[int, ...], dtype: str, cotangents: int, exhaustive: bool
+    ) -> ArgumentReport:
+        """A report with nothing compared yet."""
+        got, expected = (np.full((cotangents, *shape), np.nan) for _ in range(2))
+        return cls(argument, shape, dtype, exhaustive, got=got, expected=expected)
 
     @property
     def unresolved_share(self) -> float:
@@ -97,6 +131,27 @@ class ArgumentReport:
         key = kind + {"pass": "passed", "fail": "failed", "unresolved": "unresolved"}[comparison.verdict]
         setattr(self, key, getattr(self, key) + 1)
         self.kinks += comparison.kink and comparison.index is not None
+        if comparison.index is not None:
+            self.got[(comparison.cotangent, *comparison.index)] = comparison.got
+            self.expected[(comparison.cotangent, *comparison.index)] = comparison.expected
+        self.note(comparison)
+
+    def settle(self, comparison: Comparison) -> None:
+        """Replace one unresolved comparison of an entry by what a moved point says of it."""
+        self.unresolved -= comparison.verdict != "unresolved"
+        self.resampled += 1
+        if comparison.verdict == "fail":
+            self.failed += 1
+        else:
+            self.passed += 1
+        self.note(comparison)
+
+    def note(self, comparison: Comparison) -> None:
+        """Remember the worst comparison, and the first that failed."""
+        if comparison.verdict == "fail" and comparison.index is not None:
+            first = self.first_failed
+            if first is None or first.index is None or comparison.index < first.index:
+                self.first_failed = comparison
         if self.worst is None or self._rank(comparison) > self._rank(self.worst):
             self.worst = comparison
 
@@ -121,17 +176,23 @@ class ArgumentReport:
         entries = "every entry" if self.exhaustive else "a sample of the entries"
         if self.stopped:
             entries = "stopped early"
+        moved = f", {self.resampled} after a move off them" if self.resampled else ""
         text = (
             f"argument {self.argument} {self.dtype}{list(self.shape)}: {self.passed} passed, {self.failed} failed, "
-            f"{self.unresolved} unresolved ({self.kinks} at kinks; {entries}); directions: {self.directions_passed} "
-            f"passed, {self.directions_failed} failed, {self.directions_unresolved} unresolved"
+            f"{self.unresolved} unresolved ({self.kinks} at kinks{moved}; {entries}); directions: "
+            f"{self.directions_passed} passed, {self.directions_failed} failed, {self.directions_unresolved} unresolved"
         )
-        return text if self.worst is None else f"{text}\n    worst: {self.worst}"
+        lines = [text]
+        if self.first_failed is not None and self.first_failed is not self.worst:
+            lines.append(f"    first: {self.first_failed}")
+        if self.worst is not None:
+            lines.append(f"    worst: {self.worst}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The outcome of `check_vjp`.
+    """The outcome of a check.
 
     Attributes
     ----------
@@ -142,6 +203,10 @@ class GradientReport:
     warnings : what is suspicious but may be intended: gradients that share memory
     notes : what was not checked, and in which precision the numerical side ran
     seed : the seed of cotangents, directions and samples
+    cause : of a failure, what it looks like: a missing factor, a sign, a transpose …; "" where nothing fits
+    smallest : the smallest arguments found that fail in the same way
+    jacobian : the Jacobian there, as text, entry by entry (`tinynet.testing.jacobian_map`)
+    reproduction : a program that fails in the same way
     """
 
     name: str
@@ -150,7 +215,11 @@ class GradientReport:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    seed: int = field(default=0)
+    seed: int = 0
+    cause: str = ""
+    smallest: tuple[Any, ...] | None = field(default=None, compare=False)
+    jacobian: str = ""
+    reproduction: str = ""
 
     @property
     def passed(self) -> bool:
@@ -161,7 +230,13 @@ class GradientReport:
         lines = [f"gradient of {self.name}: {self.verdict} (seed {self.seed})"]
         for title, texts in (("problem", self.problems), ("warning", self.warnings), ("note", self.notes)):
             lines += [f"  {title}: {text}" for text in texts]
-        return "\n".join(lines + [f"  {argument}" for argument in self.arguments])
+        lines += [f"  {argument}" for argument in self.arguments]
+        if self.cause:
+            lines.append(f"  it looks as if {self.cause}")
+        for title, block in (("the Jacobian", self.jacobian), ("to reproduce", self.reproduction)):
+            if block:
+                lines += [f"  {title}:", *(f"    {line}".rstrip() for line in block.splitlines())]
+        return "\n".join(lines)
 
     def raise_if_failed(self, *, allow_unresolved: bool = False) -> None:
         """Raise AssertionError with the whole report unless the check passed.

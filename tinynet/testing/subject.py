@@ -7,10 +7,26 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tinynet.errors import OptionError
 from tinynet.testing.adapters import Adapter, Array, outputs_of
+from tinynet.testing.derivative import is_float
 
 
-class Subject(Protocol):
+class Forward(Protocol):
+    """A function over arrays."""
+
+    name: str
+
+    def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
+        """The outputs, as arrays."""
+        ...
+
+    def prepared(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments as `forward` need not convert them again."""
+        ...
+
+
+class Subject(Forward, Protocol):
     """A differentiable function over arrays, as the checker sees it.
 
     Attributes
@@ -19,19 +35,28 @@ class Subject(Protocol):
     plain : whether gradients are handed out as they are, so that sharing memory with them means something
     """
 
-    name: str
     unused_is_zero: bool
     plain: bool
-
-    def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        """The outputs, as arrays."""
-        ...
 
     def gradients(
         self, args: Sequence[Any], cotangents: Sequence[Array | None], wrt: Sequence[int]
     ) -> tuple[list[Any], list[tuple[str, Array, Array]]]:
         """One gradient (or None) per index in `wrt`, and what must not have changed: (name, before, after)."""
         ...
+
+    def tangents(self, args: Sequence[Any], tangents: Sequence[Array], wrt: Sequence[int]) -> tuple[Array | None, ...]:
+        """J v: the tangent of each output, None for outputs that are not floating; one tangent per index in `wrt`."""
+        ...
+
+
+def checked_outputs(result: Any, name: str) -> tuple[Any, ...]:
+    """What f returned, as a tuple; TypeError where it returned nothing that could be an array."""
+    outputs = outputs_of(result)
+    for k, y in enumerate(outputs):
+        if y is None or isinstance(y, str | dict | set):
+            what = f"{type(y).__name__} as output {k}" if isinstance(result, tuple | list) else type(y).__name__
+            raise TypeError(f"{name}: returned {what}, expected an array or a tuple of arrays")
+    return outputs
 
 
 class NumpyPair:
@@ -40,21 +65,45 @@ class NumpyPair:
     unused_is_zero = False  # the rule's author says with None: this argument has no gradient
     plain = True
 
-    def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any], name: str) -> None:
-        self.f, self.vjp, self.name = f, vjp, name
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        vjp: Callable[..., Any] | None,
+        name: str,
+        jvp: Callable[..., Any] | None = None,
+    ) -> None:
+        self.f, self.vjp, self.jvp, self.name = f, vjp, jvp, name
 
     def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        return tuple(np.asarray(y) for y in outputs_of(self.f(*args)))
+        return tuple(np.asarray(y) for y in checked_outputs(self.f(*args), self.name))
+
+    def prepared(self, args: Sequence[Any]) -> list[Any]:
+        return list(args)
+
+    def tangents(self, args: Sequence[Any], tangents: Sequence[Array], wrt: Sequence[int]) -> tuple[Array | None, ...]:
+        if self.jvp is None:
+            raise OptionError(f"{self.name}: no jvp is given, which this check needs")
+        given: list[Any] = [None] * len(args)
+        for i, a in enumerate(args):
+            if isinstance(a, np.ndarray) and is_float(a.dtype):
+                given[i] = np.zeros_like(a)
+        for i, v in zip(wrt, tangents, strict=True):
+            given[i] = np.array(v)
+        result = self.jvp(*args, *given)
+        if result is None:
+            raise TypeError(f"{self.name}: jvp returned None, expected one tangent per output")
+        return tuple(None if y is None else np.asarray(y) for y in outputs_of(result))
 
     def gradients(
         self, args: Sequence[Any], cotangents: Sequence[Array | None], wrt: Sequence[int]
     ) -> tuple[list[Any], list[tuple[str, Array, Array]]]:
         before = [np.array(a) if isinstance(a, np.ndarray) else None for a in args]
         dy_before = [None if u is None else np.array(u) for u in cotangents]
+        assert self.vjp is not None
         result = self.vjp(*args, cotangents[0] if len(cotangents) == 1 else tuple(cotangents))
         gradients = outputs_of(result)
         if len(gradients) != len(args):
-            raise LengthMismatch(f"vjp returned {len(gradients)} gradients, expected one per argument: {len(args)}")
+            raise BadGradient(f"vjp returned {len(gradients)} gradients, expected one per argument: {len(args)}")
         kept = [(f"argument {i}", b, a) for i, (b, a) in enumerate(zip(before, args, strict=True)) if b is not None]
         kept += [
             (f"cotangent {i}", b, u)
@@ -64,8 +113,8 @@ class NumpyPair:
         return [gradients[i] for i in wrt], kept
 
 
-class LengthMismatch(Exception):
-    """A reverse rule that returns another number of gradients than there are arguments."""
+class BadGradient(Exception):
+    """A reverse rule that returns another number of gradients than there are arguments, or one on another device."""
 
 
 class EngineFunction:
@@ -78,7 +127,19 @@ class EngineFunction:
         self.f, self.adapter, self.name = f, adapter, name
 
     def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        return tuple(self.adapter.to_numpy(y) for y in outputs_of(self.f(*self._tensors(args, ()))))
+        outputs = checked_outputs(self.f(*self._tensors(args, ())), self.name)
+        return tuple(self.adapter.to_numpy(y) for y in outputs)
+
+    def prepared(self, args: Sequence[Any]) -> list[Any]:
+        return self._tensors(args, ())
+
+    def tangents(self, args: Sequence[Any], tangents: Sequence[Array], wrt: Sequence[int]) -> tuple[Array | None, ...]:
+        if not hasattr(self.adapter, "jvp"):
+            raise OptionError(f"{self.name}: the adapter of {self.adapter.name} has no jvp, which this check needs")
+        tensors = self._tensors(args, wrt)
+        vs = [self.adapter.from_numpy(v, False) for v in tangents]
+        outputs = self.adapter.jvp(self.f, tensors, vs, wrt)
+        return tuple(None if y is None else self.adapter.to_numpy(y) for y in outputs)
 
     def gradients(
         self, args: Sequence[Any], cotangents: Sequence[Array | None], wrt: Sequence[int]
@@ -86,6 +147,10 @@ class EngineFunction:
         tensors = self._tensors(args, wrt)
         dy = [None if u is None else self.adapter.from_numpy(u, False) for u in cotangents]
         gradients = self.adapter.vjp(self.f, tensors, dy, wrt)
+        for i, g in zip(wrt, gradients, strict=True):
+            here, there = (str(getattr(value, "device", "")) for value in (tensors[i], g))
+            if g is not None and here and there and here != there:
+                raise BadGradient(f"the gradient of argument {i} is on device {there}, expected the argument's {here}")
         kept = [
             (f"argument {i}", a, self.adapter.to_numpy(tensors[i]))
             for i, a in enumerate(args)
@@ -97,6 +162,31 @@ class EngineFunction:
             if u is not None
         ]
         return [None if g is None else self.adapter.to_numpy(g) for g in gradients], kept
+
+    def with_unused(
+        self, args: Sequence[Any], cotangents: Sequence[Sequence[Array | None]], wrt: Sequence[int]
+    ) -> list[Any]:
+        """The gradients when the same arguments are used once per row of `cotangents`, and an argument that f does not
+        get: the last gradient is that one's."""
+        tensors = [*self._tensors(args, wrt), self.adapter.from_numpy(args[wrt[0]], True)]
+        dy = [None if u is None else self.adapter.from_numpy(u, False) for us in cotangents for u in us]
+
+        def repeated(*given: Any) -> tuple[Any, ...]:
+            return tuple(y for _ in cotangents for y in outputs_of(self.f(*given[:-1])))
+
+        gradients = self.adapter.vjp(repeated, tensors, dy, [*wrt, len(args)])
+        return [None if g is None else self.adapter.to_numpy(g) for g in gradients]
+
+    def shared(self, args: Sequence[Any], cotangents: Sequence[Array | None], i: int, j: int) -> Any:
+        """The gradient of argument i where the same tensor is argument j, too."""
+        tensors = self._tensors(args, [i])
+        dy = [None if u is None else self.adapter.from_numpy(u, False) for u in cotangents]
+
+        def both(*given: Any) -> Any:
+            return self.f(*given[:j], given[i], *given[j + 1 :])
+
+        (g,) = self.adapter.vjp(both, tensors, dy, [i])
+        return None if g is None else self.adapter.to_numpy(g)
 
     def _tensors(self, args: Sequence[Any], wrt: Sequence[int]) -> list[Any]:
         return [self.adapter.from_numpy(a, i in wrt) if isinstance(a, np.ndarray) else a for i, a in enumerate(args)]

@@ -1,0 +1,2 @@
+def explained(report, subject, args, check, options):
+    return report
