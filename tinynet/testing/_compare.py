@@ -17,6 +17,7 @@ from tinynet.testing.derivative import (
     Derivative,
     Direction,
     Floats,
+    along,
     complex_step,
     depends,
     differentiate,
@@ -42,6 +43,10 @@ class Judgement:
     converged: NDArray[np.bool_]
     passed: NDArray[np.bool_]
     failed: NDArray[np.bool_]
+
+    def at(self, where: NDArray[np.bool_]) -> Judgement:
+        """Some of the directions."""
+        return Judgement(**{name: getattr(self, name)[:, where] for name in Judgement.__dataclass_fields__})
 
     def comparison(self, i: int, index: tuple[int, ...] | None, c: int, e: int) -> Comparison:
         """One of them, for the report."""
@@ -101,18 +106,24 @@ class Comparer:
         return other
 
     def entries(
-        self, i: int, indices: Sequence[tuple[int, ...]], gradients: Sequence[NDArray[Any]], max_failures: int
+        self,
+        i: int,
+        indices: Sequence[tuple[int, ...]],
+        gradients: Sequence[NDArray[Any]],
+        max_failures: int,
+        passed: Callable[[list[tuple[int, ...]], Judgement], None],
     ) -> Iterable[list[Comparison]]:
-        """Compare single entries of the gradients of argument i: for each, one comparison per cotangent.
+        """Compare single entries of the gradients of argument i.
 
-        Ends early after `max_failures` entries that fail.
+        Those that pass at once, for all cotangents, are handed to `passed`, together; the others follow one by one,
+        one comparison per cotangent each, until `max_failures` of them have failed.
         """
         one = np.ones(())
         step = max(1, _CHUNK // max(self.side.f0.size, 1))
         failures = 0
         for start in range(0, len(indices), step):
             part = [Direction(index, one) for index in indices[start : start + step]]
-            for comparisons in self._compare(i, part, gradients):
+            for comparisons in self._compare(i, part, gradients, passed):
                 yield comparisons
                 failures += any(c.verdict == "fail" for c in comparisons)
                 if failures >= max_failures:
@@ -123,7 +134,11 @@ class Comparer:
         return next(iter(self._compare(i, [Direction(None, v)], gradients)))
 
     def _compare(
-        self, i: int, directions: list[Direction], gradients: Sequence[NDArray[Any]]
+        self,
+        i: int,
+        directions: list[Direction],
+        gradients: Sequence[NDArray[Any]],
+        passed: Callable[[list[tuple[int, ...]], Judgement], None] | None = None,
     ) -> Iterable[list[Comparison]]:
         """All directions at once by the quick oracles; those that do not pass one by one, by finer and finer ladders."""
         x, f = self.side.args[i], self.side.along(i)
@@ -143,25 +158,34 @@ class Comparer:
             return
         judgements: list[Judgement] = []
         dependent = np.zeros((len(directions), self.side.f0.size), bool)  # outputs known to read x along v
+        undecided = list(range(len(directions)))
+
+        def judged(derivative: Derivative) -> None:
+            dependent[undecided] |= derivative.moved
+            part = judge(derivative, dependent[undecided])
+            through = np.asarray(part.passed.all(axis=0))
+            if passed is not None and through.any():
+                passed([directions[e].index or () for e in np.array(undecided)[through]], part.at(through))
+                undecided[:] = np.array(undecided)[~through].tolist()
+                part = part.at(~through)
+            judgements.append(_spread(part, undecided, len(directions)))
+
         # The dense directions are what shows where the complex step is wrong: they are for differences alone.
         if single and self.analytic(i):
             derivative = complex_step(f, self.side.f0, x, directions)
             if derivative is not None:
-                dependent |= derivative.moved
-                judgements.append(judge(derivative, dependent))
-        undecided = [e for e in range(len(directions)) if not any(j.passed[:, e].all() for j in judgements)]
+                judged(derivative)
         if self.side.coarsest <= 2.0**-52 and undecided:
             base, levels = QUICK
-            quick = differentiate(f, self.side.f0, x, [directions[e] for e in undecided], base, self.side.eps, levels)
-            dependent[undecided] |= quick.moved
-            judgements.append(_spread(judge(quick, dependent[undecided]), undecided, len(directions)))
-        for e, d in enumerate(directions):
+            some = [directions[e] for e in undecided]
+            judged(differentiate(f, self.side.f0, x, some, base, self.side.eps, levels))
+        for e in undecided:
             done: dict[int, Comparison] = {}
             for judgement in judgements:
                 for c in np.flatnonzero(judgement.passed[:, e]).tolist():
-                    done.setdefault(c, judgement.comparison(i, d.index, c, e))
+                    done.setdefault(c, judgement.comparison(i, directions[e].index, c, e))
             if len(done) < count:
-                self._slowly(i, d, judge, dependent[e : e + 1], done)
+                self._slowly(i, directions[e], judge, dependent[e : e + 1], done)
             yield [done[c] for c in range(count)]
 
     def _slowly(
@@ -216,9 +240,9 @@ class _Judge:
         value, moved = ladder.value, ladder.moved
         dormant = dependent & ~moved  # read x, but these steps were lost in rounding
         limit = max(1e-3, 200 * side.coarsest)
-        projected = np.array([[d.along(g) for d in ladder.directions] for g in self.gradients])
+        projected = np.array([along(ladder.directions, g) for g in self.gradients])
         with np.errstate(all="ignore"):  # bounds that are no bounds, at the edge of f's domain
-            got, spread = projected[..., 0], projected[..., 1]
+            got, spread = projected[:, 0], projected[:, 1]
             size = comparer.absolute @ np.abs(value).T
             expected = comparer.u @ value.T
             jump = 0.55 * (comparer.absolute @ ladder.jump.T)  # half of it, and some for x beside the kink

@@ -12,7 +12,7 @@ from tinynet.errors import OptionError
 from tinynet.testing._compare import Exact
 from tinynet.testing._numerical import NumericalSide, default_rtol, flatten
 from tinynet.testing.adapters import outputs_of
-from tinynet.testing.derivative import Derivative, Direction, Floats, epsilon, is_float
+from tinynet.testing.derivative import Derivative, Direction, Floats, along, epsilon, is_float, rounded
 from tinynet.testing.report import ArgumentReport, Comparison, Verdict
 from tinynet.testing.subject import Subject
 
@@ -118,7 +118,7 @@ class Taylor:
     def _compare(self, i: int, d: Direction, gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
         x, f, f0 = self.side.args[i], self.side.along(i), self.side.f0
         steps: Floats = np.exp2(-np.arange(2.0, 26.0))
-        d = d.rounded(x, float(steps[0]), float(steps[-1]))
+        (d,) = rounded([d], x, float(steps[0]), float(steps[-1]))
         with np.errstate(all="ignore"):
             moved = np.stack([f(d.moved(x, float(h))) for h in steps])
             noise = 2 * self.side.eps * np.maximum(np.abs(moved), np.abs(f0))
@@ -127,7 +127,7 @@ class Taylor:
     def _judge(
         self, i: int, c: int, d: Direction, g: NDArray[Any], steps: Floats, moved: Floats, noise: Floats
     ) -> Comparison:
-        got, spread = d.along(g)
+        got, spread = (float(part[0]) for part in along([d], g))
         change = (moved - self.side.f0) @ self.u[c]
         floor = 20 * (noise @ np.abs(self.u[c]) + steps * 8 * epsilon(g.dtype) * spread)
         remainder = np.abs(change - steps * got)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynet.errors import DtypeError, OptionError
-from tinynet.testing._compare import Comparer
+from tinynet.testing._compare import Comparer, Judgement
 from tinynet.testing._explain import explained
 from tinynet.testing._numerical import NumericalSide
 from tinynet.testing._oracles import ORACLES, Taylor, forward_oracle, reference_comparisons
@@ -351,14 +351,12 @@ def _check_argument(
     entries = np.arange(x.size) if report.exhaustive else rng.choice(x.size, few, replace=False)
     places = [tuple(int(k) for k in np.unravel_index(flat, x.shape)) for flat in entries]
     undecided = np.zeros(x.shape, bool)
-    compared = 0
-    for comparisons in comparer.entries(i, places, gradients, max_failures=5):
-        compared += 1
+    for comparisons in comparer.entries(i, places, gradients, 5, report.add_passed):
         for comparison in comparisons:
             report.add(comparison)
             assert comparison.index is not None
             undecided[comparison.index] |= comparison.verdict == "unresolved"
-    report.stopped = compared < len(places)
+    report.stopped = report.passed + report.failed + report.unresolved < len(places) * len(gradients)
     if undecided.any():  # equal steps keep ties tied: max is smooth along them, and sees who got how much
         for comparison in comparer.direction(i, undecided.astype(np.float64), gradients):
             if comparison.verdict != "unresolved":
@@ -416,12 +414,19 @@ def _resampled(
     for i, where in undecided.items():
         places = [tuple(int(k) for k in index) for index in np.argwhere(where)]
         open_ = where.copy()
-        for comparisons in comparer.entries(i, places, [g[i] for g in gradients], max_failures=5):
+
+        def passed(indices: list[tuple[int, ...]], judgement: Judgement, i: int = i, open_: Any = open_) -> None:
+            for e, index in enumerate(indices):
+                settle([judgement.comparison(i, index, c, e) for c in range(len(gradients))], open_)
+
+        def settle(comparisons: list[Comparison], open_: Any) -> None:
             if all(c.verdict != "unresolved" for c in comparisons):
                 for comparison in comparisons:
-                    reports[i].settle(dataclasses.replace(comparison, moved=True))
-                assert comparisons[0].index is not None
+                    reports[comparison.argument].settle(dataclasses.replace(comparison, moved=True))
                 open_[comparisons[0].index] = False
+
+        for comparisons in comparer.entries(i, places, [g[i] for g in gradients], 5, passed):
+            settle(comparisons, open_)
         if open_.any():
             left[i] = open_
     return left

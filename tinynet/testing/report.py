@@ -136,6 +136,18 @@ class ArgumentReport:
             self.expected[(comparison.cotangent, *comparison.index)] = comparison.expected
         self.note(comparison)
 
+    def add_passed(self, indices: list[tuple[int, ...]], judgement: Any) -> None:
+        """Count many entries that passed for all cotangents: a judgement's fields are (C, E)."""
+        self.passed += judgement.got.size
+        self.kinks += int(judgement.kink.sum())
+        where = tuple(np.array(indices).T) if self.shape else ()
+        self.got[(slice(None), *where)] = judgement.got if where else judgement.got[:, 0]
+        self.expected[(slice(None), *where)] = judgement.expected if where else judgement.expected[:, 0]
+        with np.errstate(all="ignore"):
+            ratio = np.nan_to_num(np.abs(judgement.got - judgement.expected) / judgement.limit)
+        c, e = np.unravel_index(int(ratio.argmax()), ratio.shape)
+        self.note(judgement.comparison(self.argument, indices[int(e)], int(c), int(e)))
+
     def settle(self, comparison: Comparison) -> None:
         """Replace one unresolved comparison of an entry by what a moved point says of it."""
         self.unresolved -= comparison.verdict != "unresolved"
