@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
     from tinynet.testing.gradients import assert_vjp, check_grad, check_vjp, vjp_of
+    from tinynet.testing.jacobian import JacobianMap, jacobian_map
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
     "adapters": "Adapter tinynet_adapter torch_adapter",
     "gradients": "assert_vjp check_grad check_vjp vjp_of",
+    "jacobian": "JacobianMap jacobian_map",
     "report": "ArgumentReport Comparison GradientReport",
 }
 MODULES = ("strategies",)
@@ -26,12 +28,15 @@ __all__ = [
     "ArgumentReport",
     "Comparison",
     "GradientReport",
+    "JacobianMap",
     "assert_vjp",
     "check_grad",
     "check_vjp",
+    "jacobian_map",
     "strategies",
     "tinynet_adapter",
     "torch_adapter",
+    "vjp_of",
 ]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynet.errors import DtypeError, OptionError
+from tinynet.errors import OptionError
 from tinynet.testing._compare import Comparer, Judgement
 from tinynet.testing._explain import explained
 from tinynet.testing._numerical import NumericalSide
@@ -33,23 +33,23 @@ from tinynet.testing._properties import (
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 from tinynet.testing.report import ArgumentReport, Comparison, GradientReport, Verdict
-from tinynet.testing.subject import EngineFunction, NumpyPair, Subject
+from tinynet.testing.subject import EngineFunction, Subject, as_arrays, checked_positions, subject_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What `check_vjp` was asked for, beside the function and its arguments."""
 
-    wrt: int | Sequence[int] | None
-    oracle: str | Callable[..., Any]
-    seed: int
-    cotangents: int
-    directions: int
-    max_entries: int
-    rtol: float | None
-    atol: float
-    max_unresolved: float
-    resamples: int
+    wrt: int | Sequence[int] | None = None
+    oracle: str | Callable[..., Any] = "auto"
+    seed: int = 0
+    cotangents: int = 3
+    directions: int = 3
+    max_entries: int = 256
+    rtol: float | None = None
+    atol: float = 0.0
+    max_unresolved: float = 0.05
+    resamples: int = 2
 
     def __post_init__(self) -> None:
         for option, low in (("cotangents", 1), ("directions", 0), ("seed", 0), ("max_entries", 0), ("resamples", 0)):
@@ -59,6 +59,11 @@ class Options:
             raise OptionError(
                 f"check_vjp: oracle is {self.oracle!r}, expected a callable or one of {', '.join(ORACLES)}"
             )
+
+    def changed(self) -> dict[str, Any]:
+        """Those that are not at their defaults."""
+        fields = dataclasses.fields(self)
+        return {f.name: getattr(self, f.name) for f in fields if getattr(self, f.name) != f.default}
 
 
 def check_vjp(
@@ -163,21 +168,12 @@ def check_vjp(
     >>> check_vjp(np.tanh, [np.array([0.1, 2.0])], vjp=lambda x, dy: dy * (1 - np.tanh(x))).verdict
     'fail'
     """
-    if vjp is not None and adapter is not None:
-        raise OptionError("check_vjp: got both vjp and adapter; expected vjp (a NumPy pair) or adapter (an engine)")
     options = Options(wrt, oracle, seed, cotangents, directions, max_entries, rtol, atol, max_unresolved, resamples)
-    name = str(name or getattr(f, "__name__", type(f).__name__))
-    subject: Subject
-    if vjp is not None:
-        subject = NumpyPair(f, vjp, name, jvp)
-    else:
-        subject = EngineFunction(f, adapter or tinynet_adapter, name)
-    args = as_arrays(args, adapter)
-    checked_positions(args, wrt, "check_vjp")
+    subject, args, _ = subject_of(f, args, vjp, adapter, wrt, "check_vjp", name=name, jvp=jvp)
     report = _check(subject, args, options)
     if report.verdict != "fail" or not shrink:
         return report
-    return explained(report, subject, args, lambda smaller: _check(subject, smaller, options), options)
+    return explained(report, subject, args, lambda smaller: _check(subject, smaller, options), options.changed())
 
 
 def assert_vjp(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> GradientReport:
@@ -230,39 +226,6 @@ def vjp_of(f: Callable[..., Any], adapter: Adapter | None = None) -> Callable[..
         return tuple(gradients)
 
     return vjp
-
-
-def as_arrays(args: Sequence[Any], adapter: Adapter | None) -> tuple[Any, ...]:
-    """The arguments with NumPy scalars and engines' tensors as arrays."""
-    result = []
-    for a in args:
-        if isinstance(a, np.generic):
-            a = np.asarray(a)
-        elif hasattr(a, "__array__") and hasattr(a, "dtype") and not isinstance(a, np.ndarray):
-            a = np.array((adapter or tinynet_adapter).to_numpy(a))
-        result.append(a)
-    return tuple(result)
-
-
-def checked_positions(args: Sequence[Any], wrt: int | Sequence[int] | None, caller: str) -> list[int]:
-    """The positions of the arguments to check; OptionError or DtypeError where there is nothing to check."""
-    for i, a in enumerate(args):
-        if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.complexfloating):
-            raise DtypeError(f"{caller}: argument {i} has dtype {a.dtype}, expected real numbers")
-    floating = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and is_float(a.dtype)]
-    if wrt is None:
-        if not floating:
-            given = ", ".join(str(a.dtype) if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
-            raise OptionError(
-                f"{caller}: no argument is a NumPy array of floating dtype: there is no gradient to check "
-                f"(the arguments are {given or 'none'})"
-            )
-        return floating
-    wanted = [wrt] if isinstance(wrt, int) else list(wrt)
-    for i in wanted:
-        if i not in floating:
-            raise OptionError(f"{caller}: wrt holds {i}, expected positions of floating arrays: {floating}")
-    return wanted
 
 
 def _check(subject: Subject, args: Sequence[Any], options: Options) -> GradientReport:

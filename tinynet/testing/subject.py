@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinynet.errors import OptionError
-from tinynet.testing.adapters import Adapter, Array, outputs_of
+from tinynet.errors import DtypeError, OptionError
+from tinynet.testing.adapters import Adapter, Array, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 
 
@@ -190,3 +190,63 @@ class EngineFunction:
 
     def _tensors(self, args: Sequence[Any], wrt: Sequence[int]) -> list[Any]:
         return [self.adapter.from_numpy(a, i in wrt) if isinstance(a, np.ndarray) else a for i, a in enumerate(args)]
+
+
+def subject_of(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    vjp: Callable[..., Any] | None,
+    adapter: Adapter | None,
+    wrt: int | Sequence[int] | None,
+    caller: str,
+    *,
+    name: str | None = None,
+    jvp: Callable[..., Any] | None = None,
+) -> tuple[Subject, tuple[Any, ...], list[int]]:
+    """The subject, its arguments as arrays, and the positions of those to check; errors that name the `caller`."""
+    if vjp is not None and adapter is not None:
+        raise OptionError(f"{caller}: got both vjp and adapter; expected vjp (a NumPy pair) or adapter (an engine)")
+    for what, function in (("f", f), ("vjp", vjp), ("jvp", jvp)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{caller}: {what} is of type {type(function).__name__}, expected a callable")
+    if not isinstance(args, Sequence) or isinstance(args, str):
+        raise TypeError(f"{caller}: args is of type {type(args).__name__}, expected a list or tuple of arguments")
+    name = str(name or getattr(f, "__name__", type(f).__name__))
+    arrays = as_arrays(args, adapter)
+    indices = checked_positions(arrays, wrt, caller)
+    if vjp is not None or jvp is not None and adapter is None:
+        return NumpyPair(f, vjp, name, jvp), arrays, indices
+    return EngineFunction(f, adapter or tinynet_adapter, name), arrays, indices
+
+
+def as_arrays(args: Sequence[Any], adapter: Adapter | None) -> tuple[Any, ...]:
+    """The arguments with NumPy scalars and engines' tensors as arrays."""
+    result = []
+    for a in args:
+        if isinstance(a, np.generic):
+            a = np.asarray(a)
+        elif hasattr(a, "__array__") and hasattr(a, "dtype") and not isinstance(a, np.ndarray):
+            a = np.array((adapter or tinynet_adapter).to_numpy(a))
+        result.append(a)
+    return tuple(result)
+
+
+def checked_positions(args: Sequence[Any], wrt: int | Sequence[int] | None, caller: str) -> list[int]:
+    """The positions of the arguments to check; OptionError or DtypeError where there is nothing to check."""
+    for i, a in enumerate(args):
+        if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.complexfloating):
+            raise DtypeError(f"{caller}: argument {i} has dtype {a.dtype}, expected real numbers")
+    floating = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and is_float(a.dtype)]
+    if wrt is None:
+        if not floating:
+            given = ", ".join(str(a.dtype) if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
+            raise OptionError(
+                f"{caller}: no argument is a NumPy array of floating dtype: there is no gradient to check "
+                f"(the arguments are {given or 'none'})"
+            )
+        return floating
+    wanted = [wrt] if isinstance(wrt, int) else list(wrt)
+    for i in wanted:
+        if i not in floating:
+            raise OptionError(f"{caller}: wrt holds {i}, expected positions of floating arrays: {floating}")
+    return wanted

@@ -1,0 +1,96 @@
+"""A program that repeats a failed check, to be pasted into a file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinynet.testing.subject import EngineFunction, NumpyPair, Subject
+
+_ADAPTERS = {name: f"{name}_adapter" for name in ("torch", "jax", "autograd")}
+
+
+def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any], check: str = "check_vjp") -> str:
+    """The program, with every number written out. Where a function has no name to import, a line says where it stands."""
+    assert isinstance(subject, NumpyPair | EngineFunction)
+    imports, missing = ["import numpy as np"], []
+    names = [check]
+
+    def expression(function: Callable[..., Any], fallback: str) -> str:
+        name = _importable(function)
+        if name is None:
+            missing.append(f"# {fallback}: put the function here that stands at {_place(function)}")
+            return fallback
+        module = name.partition(":")[0]
+        if module != "numpy":
+            imports.append(f"import {module}")
+        return name.replace(":", ".").replace("numpy.", "np.") if module == "numpy" else name.replace(":", ".")
+
+    given = [expression(subject.f, "f")]
+    keywords = {}
+    if isinstance(subject, NumpyPair):
+        keywords = {key: expression(rule, key) for key, rule in (("vjp", subject.vjp), ("jvp", subject.jvp)) if rule}
+    elif subject.adapter.name in _ADAPTERS:
+        names.append(_ADAPTERS[subject.adapter.name])
+        keywords["adapter"] = names[-1]
+    elif subject.adapter.name != "tinynet":
+        missing.append(f"# adapter: put your adapter of {subject.adapter.name} here")
+        keywords["adapter"] = "adapter"
+    keywords |= {key: expression(value, key) if callable(value) else repr(value) for key, value in options.items()}
+    arrays = [f"    {_written(a)},".replace("\n", "\n    ") for a in args]
+    text = "\n".join(arrays)
+    special = [n for n in ("nan", "inf") if re.search(rf"\b{n}\b", text)]
+    call = ", ".join([*given, "args", *(f"{key}={value}" for key, value in keywords.items())])
+    return "\n".join(
+        [
+            *dict.fromkeys(imports),
+            f"from tinynet.testing import {', '.join(sorted(names))}",
+            *missing,
+            *(f"{n} = np.{n}" for n in special),
+            "args = [",
+            text,
+            "]",
+            f"print({check}({call}))",
+        ]
+    )
+
+
+def _importable(function: Callable[..., Any]) -> str | None:
+    """module:name under which the very same function can be imported."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    candidates = [(module, name), *(((m, getattr(function, "__name__", None))) for m in ("numpy", "tinynet", "torch"))]
+    for module, name in candidates:
+        if not module or not name or module == "__main__" or "<" in name:
+            continue
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is function or (inspect.ismethod(function) and found == function):
+            return f"{module}:{name}"
+    return None
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return repr(function)
+    return f"line {code.co_firstlineno} of {code.co_filename}"
+
+
+def _written(a: Any) -> str:
+    if not isinstance(a, np.ndarray):
+        return repr(a)
+    if 0 in a.shape:
+        return f"np.zeros({a.shape}, {a.dtype.name!r})"
+    if a.size > 200:
+        return (
+            f"np.full({a.shape}, 0.0, {a.dtype.name!r})  # {a.size} numbers are too many to write out: put yours here"
+        )
+    numbers = a.astype(np.float64) if a.dtype.name == "bfloat16" else a
+    dtype = "ml_dtypes.bfloat16" if a.dtype.name == "bfloat16" else repr(a.dtype.name)
+    return f"np.array({numbers.tolist()}, {dtype})"
