@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
+    from tinynet.testing.forward import check_hvp, check_jvp
     from tinynet.testing.gradients import assert_vjp, check_grad, check_vjp, vjp_of
     from tinynet.testing.jacobian import JacobianMap, jacobian_map
+    from tinynet.testing.kinks import check_subgradient
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
     "adapters": "Adapter tinynet_adapter torch_adapter",
+    "forward": "check_hvp check_jvp",
     "gradients": "assert_vjp check_grad check_vjp vjp_of",
     "jacobian": "JacobianMap jacobian_map",
+    "kinks": "check_subgradient",
     "report": "ArgumentReport Comparison GradientReport",
 }
 MODULES = ("strategies",)
@@ -31,6 +35,9 @@ __all__ = [
     "JacobianMap",
     "assert_vjp",
     "check_grad",
+    "check_hvp",
+    "check_jvp",
+    "check_subgradient",
     "check_vjp",
     "jacobian_map",
     "strategies",

@@ -111,19 +111,19 @@ class Comparer:
         indices: Sequence[tuple[int, ...]],
         gradients: Sequence[NDArray[Any]],
         max_failures: int,
-        passed: Callable[[list[tuple[int, ...]], Judgement], None],
+        judged: Callable[[list[tuple[int, ...]], Judgement], NDArray[np.bool_]],
     ) -> Iterable[list[Comparison]]:
         """Compare single entries of the gradients of argument i.
 
-        Those that pass at once, for all cotangents, are handed to `passed`, together; the others follow one by one,
-        one comparison per cotangent each, until `max_failures` of them have failed.
+        First they are judged together; `judged` says which of them that settles. The others follow one by one, one
+        comparison per cotangent each, until `max_failures` of them have failed.
         """
         one = np.ones(())
         step = max(1, _CHUNK // max(self.side.f0.size, 1))
         failures = 0
         for start in range(0, len(indices), step):
             part = [Direction(index, one) for index in indices[start : start + step]]
-            for comparisons in self._compare(i, part, gradients, passed):
+            for comparisons in self._compare(i, part, gradients, judged):
                 yield comparisons
                 failures += any(c.verdict == "fail" for c in comparisons)
                 if failures >= max_failures:
@@ -138,7 +138,7 @@ class Comparer:
         i: int,
         directions: list[Direction],
         gradients: Sequence[NDArray[Any]],
-        passed: Callable[[list[tuple[int, ...]], Judgement], None] | None = None,
+        settled: Callable[[list[tuple[int, ...]], Judgement], NDArray[np.bool_]] | None = None,
     ) -> Iterable[list[Comparison]]:
         """All directions at once by the quick oracles; those that do not pass one by one, by finer and finer ladders."""
         x, f = self.side.args[i], self.side.along(i)
@@ -163,11 +163,10 @@ class Comparer:
         def judged(derivative: Derivative) -> None:
             dependent[undecided] |= derivative.moved
             part = judge(derivative, dependent[undecided])
-            through = np.asarray(part.passed.all(axis=0))
-            if passed is not None and through.any():
-                passed([directions[e].index or () for e in np.array(undecided)[through]], part.at(through))
-                undecided[:] = np.array(undecided)[~through].tolist()
-                part = part.at(~through)
+            if settled is not None:
+                done = settled([directions[e].index or () for e in undecided], part)
+                undecided[:] = np.array(undecided)[~done].tolist()
+                part = part.at(~done)
             judgements.append(_spread(part, undecided, len(directions)))
 
         # The dense directions are what shows where the complex step is wrong: they are for differences alone.

@@ -33,12 +33,24 @@ def explained(
     check : the same check of other arguments
     options : what it was given beside the function, by name, for the program
     """
+    with np.errstate(all="ignore"):  # a wrong rule may divide by what the right one does not
+        return _explained(report, subject, args, check, options, name)
+
+
+def _explained(
+    report: GradientReport,
+    subject: Subject,
+    args: Sequence[Any],
+    check: Callable[[Sequence[Any]], GradientReport],
+    options: dict[str, Any],
+    name: str,
+) -> GradientReport:
     wanted = _kind(report)
+    args = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in args)  # what fails may change them, too
 
     def fails(smaller: Sequence[Any]) -> bool:
         try:
-            with np.errstate(all="ignore"):
-                return _kind(check(smaller)) == wanted
+            return _kind(check(smaller)) == wanted
         except Exception:  # the function does not take these: that is no failure of its gradient
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +20,14 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
     """The program, with every number written out. Where a function has no name to import, a line says where it stands."""
     assert isinstance(subject, NumpyPair | EngineFunction)
     imports, missing = ["import numpy as np"], []
+    sources: list[str] = []
     names = [check]
 
     def expression(function: Callable[..., Any], fallback: str) -> str:
         name = _importable(function)
+        if name is None and (source := _source(function, set())):
+            sources.extend(part for part in source if part not in sources)
+            return str(function.__name__)
         if name is None:
             missing.append(f"# {fallback}: put the function here that stands at {_place(function)}")
             return fallback
@@ -51,6 +56,7 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
             *dict.fromkeys(imports),
             f"from tinynet.testing import {', '.join(sorted(names))}",
             *missing,
+            *sources,
             *(f"{n} = np.{n}" for n in special),
             "args = [",
             text,
@@ -73,6 +79,40 @@ def _importable(function: Callable[..., Any]) -> str | None:
         if found is function or (inspect.ismethod(function) and found == function):
             return f"{module}:{name}"
     return None
+
+
+def _source(function: Any, seen: set[str]) -> list[str]:
+    """The text of a plain function, after the imports and the functions of its own module that it uses; or nothing.
+
+    Lambdas, methods and functions over variables of another function cannot be written down by themselves.
+    """
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>" or function.__closure__:
+        return []
+    seen.add(function.__name__)
+    parts = []
+    for name in _names(function.__code__):
+        value = function.__globals__.get(name)
+        if inspect.ismodule(value):
+            parts.append(f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}")
+        elif inspect.isfunction(value) and value.__module__ == function.__module__:
+            used = [] if name in seen else _source(value, seen)
+            if not used and name not in seen:
+                return []
+            parts += used
+        elif value is not None and not hasattr(value, "__module__"):
+            parts.append(f"{name} = {value!r}")
+        elif value is not None:
+            parts.append(f"from {value.__module__} import {name}")
+    try:
+        text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):
+        return []  # typed into a console: there is no file to read it from
+    return [*parts, text]
+
+
+def _names(code: Any) -> list[str]:
+    inner = [name for constant in code.co_consts if inspect.iscode(constant) for name in _names(constant)]
+    return list(dict.fromkeys([*code.co_names, *inner]))
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -170,10 +170,10 @@ def check_vjp(
     """
     options = Options(wrt, oracle, seed, cotangents, directions, max_entries, rtol, atol, max_unresolved, resamples)
     subject, args, _ = subject_of(f, args, vjp, adapter, wrt, "check_vjp", name=name, jvp=jvp)
-    report = _check(subject, args, options)
+    report = check_once(subject, args, options)
     if report.verdict != "fail" or not shrink:
         return report
-    return explained(report, subject, args, lambda smaller: _check(subject, smaller, options), options.changed())
+    return explained(report, subject, args, lambda smaller: check_once(subject, smaller, options), options.changed())
 
 
 def assert_vjp(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> GradientReport:
@@ -228,7 +228,7 @@ def vjp_of(f: Callable[..., Any], adapter: Adapter | None = None) -> Callable[..
     return vjp
 
 
-def _check(subject: Subject, args: Sequence[Any], options: Options) -> GradientReport:
+def check_once(subject: Subject, args: Sequence[Any], options: Options) -> GradientReport:
     """One pass of `check_vjp`, with valid options and arguments."""
     rng = np.random.default_rng(options.seed)
     given = options.wrt is not None
@@ -306,29 +306,30 @@ def _check_argument(
 ) -> tuple[ArgumentReport, NDArray[np.bool_]]:
     """Single entries first, then dense directions; those leave out entries at kinks where they meet one.
 
-    Beside the report, the entries that could not be decided.
+    Beside the report, which comparisons of entries could not be decided: (C, *shape).
     """
     x = comparer.side.args[i]
     report = ArgumentReport.empty(i, x.shape, str(gradients[0].dtype), len(gradients), x.size <= options.max_entries)
     few = max(1, options.max_entries // 4)
     entries = np.arange(x.size) if report.exhaustive else rng.choice(x.size, few, replace=False)
     places = [tuple(int(k) for k in np.unravel_index(flat, x.shape)) for flat in entries]
-    undecided = np.zeros(x.shape, bool)
-    for comparisons in comparer.entries(i, places, gradients, 5, report.add_passed):
+    undecided = np.zeros((len(gradients), *x.shape), bool)
+    for comparisons in comparer.entries(i, places, gradients, 5, report.add_judged):
         for comparison in comparisons:
             report.add(comparison)
             assert comparison.index is not None
-            undecided[comparison.index] |= comparison.verdict == "unresolved"
+            undecided[(comparison.cotangent, *comparison.index)] = comparison.verdict == "unresolved"
     report.stopped = report.passed + report.failed + report.unresolved < len(places) * len(gradients)
-    if undecided.any():  # equal steps keep ties tied: max is smooth along them, and sees who got how much
-        for comparison in comparer.direction(i, undecided.astype(np.float64), gradients):
+    kinked = np.asarray(undecided.any(axis=0))
+    if kinked.any():  # equal steps keep ties tied: max is smooth along them, and sees who got how much
+        for comparison in comparer.direction(i, np.asarray(kinked, np.float64), gradients):
             if comparison.verdict != "unresolved":
                 report.add(comparison)
     for _ in range(options.directions if x.size else 0):
         v = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
         found = comparer.direction(i, v, gradients)
-        if undecided.any() and any(c.verdict == "unresolved" for c in found):
-            smooth = comparer.direction(i, np.where(undecided, 0.0, v), gradients)
+        if kinked.any() and any(c.verdict == "unresolved" for c in found):
+            smooth = comparer.direction(i, np.where(kinked, 0.0, v), gradients)
             found = [s if c.verdict == "unresolved" else c for c, s in zip(found, smooth, strict=True)]
         for comparison in found:
             report.add(comparison)
@@ -344,7 +345,7 @@ def _tied(
     """The undecided entries of several arguments, moved together by equal steps; filed under the first of them."""
     indices = list(undecided)
     joint = comparer.joined(indices)
-    v = np.concatenate([undecided[i].ravel() for i in indices]).astype(np.float64)
+    v = np.concatenate([undecided[i].any(axis=0).ravel() for i in indices]).astype(np.float64)
     flat = [np.concatenate([g[i].ravel() for i in indices]) for g in gradients]
     found = [dataclasses.replace(c, argument=indices[0]) for c in joint.direction(0, v, flat)]
     report = next(r for r in reports if r.argument == indices[0])
@@ -365,7 +366,7 @@ def _resampled(
     for i, where in undecided.items():
         x = np.array(args[i], np.float64)
         move = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 0.6, x.shape) * np.maximum(np.abs(x), 0.5)
-        moved[i] = np.where(where & np.isfinite(x), x + move, x).astype(args[i].dtype)
+        moved[i] = np.where(where.any(axis=0) & np.isfinite(x), x + move, x).astype(args[i].dtype)
     try:
         gradients, _ = gradients_of(subject, moved, us, list(undecided), given=True)
         side = NumericalSide(subject, moved)
@@ -375,21 +376,30 @@ def _resampled(
     comparer = Comparer(side, us, oracle=oracle, rtol=options.rtol, atol=options.atol)
     left = {}
     for i, where in undecided.items():
-        places = [tuple(int(k) for k in index) for index in np.argwhere(where)]
+        places = [tuple(int(k) for k in index) for index in np.argwhere(where.any(axis=0))]
         open_ = where.copy()
 
-        def passed(indices: list[tuple[int, ...]], judgement: Judgement, i: int = i, open_: Any = open_) -> None:
-            for e, index in enumerate(indices):
-                settle([judgement.comparison(i, index, c, e) for c in range(len(gradients))], open_)
-
-        def settle(comparisons: list[Comparison], open_: Any) -> None:
-            if all(c.verdict != "unresolved" for c in comparisons):
-                for comparison in comparisons:
+        def settle(comparisons: list[Comparison], open_: NDArray[np.bool_] = open_) -> bool:
+            known = all(c.verdict != "unresolved" for c in comparisons)
+            for comparison in comparisons if known else []:
+                place = (comparison.cotangent, *(comparison.index or ()))
+                if open_[place]:
                     reports[comparison.argument].settle(dataclasses.replace(comparison, moved=True))
-                open_[comparisons[0].index] = False
+                    open_[place] = False
+            return known
 
-        for comparisons in comparer.entries(i, places, [g[i] for g in gradients], 5, passed):
-            settle(comparisons, open_)
+        def judged(indices: list[tuple[int, ...]], judgement: Judgement, i: int = i) -> NDArray[np.bool_]:
+            every = range(len(gradients))
+            passed = np.asarray(judgement.passed.all(axis=0))
+            return np.array(
+                [
+                    bool(passed[e]) and settle([judgement.comparison(i, index, c, e) for c in every])
+                    for e, index in enumerate(indices)
+                ]
+            )
+
+        for comparisons in comparer.entries(i, places, [g[i] for g in gradients], 5, judged):
+            settle(comparisons)
         if open_.any():
             left[i] = open_
     return left

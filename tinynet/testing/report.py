@@ -28,6 +28,7 @@ class Comparison:
     verdict : "pass", "fail", or "unresolved": the numerical derivative is not known well enough to tell
     moved : whether this entry was moved off a kink before it was compared
     order : for a Taylor remainder, the order at which it vanishes: 2 where the gradient is right
+    output : for forward mode, whose index is that of an output, and `cotangent` the number of the direction
     """
 
     argument: int
@@ -41,6 +42,7 @@ class Comparison:
     verdict: Verdict
     moved: bool = False
     order: float | None = None
+    output: bool = False
 
     @property
     def error(self) -> float:
@@ -62,8 +64,11 @@ class Comparison:
 
     def __str__(self) -> str:
         where = "along a dense random direction" if self.index is None else f"at index {self.index}"
+        where = f"{where} (cotangent {self.cotangent})"
+        if self.output and self.index is not None:
+            where = f"tangent of output number {self.index[0]} along direction {self.cotangent}"
         text = (
-            f"argument {self.argument}, {where} (cotangent {self.cotangent}): got {self.got:.10g}, expected "
+            f"argument {self.argument}, {where}: got {self.got:.10g}, expected "
             f"{self.expected:.10g} ± {self.error_bound:.2g}, apart {self.error:.3g} ({self.relative_error:.2g} of it), "
             f"allowed {self.bound:.3g}"
         )
@@ -126,27 +131,39 @@ class ArgumentReport:
         return self.unresolved / total if total else 0.0
 
     def add(self, comparison: Comparison) -> None:
+        """Count one comparison, and keep its numbers."""
+        self.count(comparison)
+        if comparison.index is not None:
+            self.got[(comparison.cotangent, *comparison.index)] = comparison.got
+            self.expected[(comparison.cotangent, *comparison.index)] = comparison.expected
+
+    def count(self, comparison: Comparison) -> None:
         """Count one comparison."""
         kind = "" if comparison.index is not None else "directions_"
         key = kind + {"pass": "passed", "fail": "failed", "unresolved": "unresolved"}[comparison.verdict]
         setattr(self, key, getattr(self, key) + 1)
         self.kinks += comparison.kink and comparison.index is not None
-        if comparison.index is not None:
-            self.got[(comparison.cotangent, *comparison.index)] = comparison.got
-            self.expected[(comparison.cotangent, *comparison.index)] = comparison.expected
         self.note(comparison)
 
-    def add_passed(self, indices: list[tuple[int, ...]], judgement: Any) -> None:
-        """Count many entries that passed for all cotangents: a judgement's fields are (C, E)."""
-        self.passed += judgement.got.size
-        self.kinks += int(judgement.kink.sum())
-        where = tuple(np.array(indices).T) if self.shape else ()
-        self.got[(slice(None), *where)] = judgement.got if where else judgement.got[:, 0]
-        self.expected[(slice(None), *where)] = judgement.expected if where else judgement.expected[:, 0]
-        with np.errstate(all="ignore"):
-            ratio = np.nan_to_num(np.abs(judgement.got - judgement.expected) / judgement.limit)
-        c, e = np.unravel_index(int(ratio.argmax()), ratio.shape)
-        self.note(judgement.comparison(self.argument, indices[int(e)], int(c), int(e)))
+    def add_judged(self, indices: list[tuple[int, ...]], judgement: Any) -> NDArray[np.bool_]:
+        """Count those of many entries that passed for all cotangents (a judgement's fields are (C, E)): which these are.
+
+        What is known of the others is kept for `got` and `expected`.
+        """
+        passed = np.asarray(judgement.passed.all(axis=0))
+        known = judgement.bound <= 1e-3 * np.abs(judgement.expected)
+        where = (slice(None), *np.array(indices).T) if self.shape else (slice(None), None)
+        self.got[where] = judgement.got
+        self.expected[where] = np.where(known | passed, judgement.expected, np.nan)
+        if passed.any():
+            through = judgement.at(passed)
+            self.passed += through.got.size
+            self.kinks += int(through.kink.sum())
+            with np.errstate(all="ignore"):
+                ratio = np.nan_to_num(np.abs(through.got - through.expected) / through.limit)
+            c, e = np.unravel_index(int(ratio.argmax()), ratio.shape)
+            self.note(through.comparison(self.argument, indices[int(np.flatnonzero(passed)[e])], int(c), int(e)))
+        return passed
 
     def settle(self, comparison: Comparison) -> None:
         """Replace one unresolved comparison of an entry by what a moved point says of it."""
@@ -219,6 +236,7 @@ class GradientReport:
     smallest : the smallest arguments found that fail in the same way
     jacobian : the Jacobian there, as text, entry by entry (`tinynet.testing.jacobian_map`)
     reproduction : a program that fails in the same way
+    what : what was checked: "gradient", or "jvp"
     """
 
     name: str
@@ -232,6 +250,7 @@ class GradientReport:
     smallest: tuple[Any, ...] | None = field(default=None, compare=False)
     jacobian: str = ""
     reproduction: str = ""
+    what: str = "gradient"
 
     @property
     def passed(self) -> bool:
@@ -239,7 +258,7 @@ class GradientReport:
         return self.verdict == "pass"
 
     def __str__(self) -> str:
-        lines = [f"gradient of {self.name}: {self.verdict} (seed {self.seed})"]
+        lines = [f"{self.what} of {self.name}: {self.verdict} (seed {self.seed})"]
         for title, texts in (("problem", self.problems), ("warning", self.warnings), ("note", self.notes)):
             lines += [f"  {title}: {text}" for text in texts]
         lines += [f"  {argument}" for argument in self.arguments]
