@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]  # kernels compile within the first examples
 
+pytest_plugins = ["pytester"]  # the tests of our own plugin run pytest
+
 settings.register_profile(
     "default", max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=SLOW
 )
