@@ -61,6 +61,8 @@ EXCEPTIONS = {
     ("cli.commands", "root"): "the version and the public switches",
     ("cli.info", "root"): "the version and the public switches",
     ("cli.info", "kernels"): "reports the kernels' cache and threads",
+    ("cli.check", "root"): "where the package lies, to find a checkout's records",
+    ("testing.jacobian", "core"): "a picture is written as every file is, whole or not at all",
     ("testing.adapters", "root"): "an adapter imports its engine when first used",
 }
 

@@ -152,3 +152,101 @@ def test_an_unusable_folder_is_named(capsys, tmp_path, monkeypatch, out):
     code, _, err = run(capsys, "train", "mlp", "--epochs", "1", "--out", out)
     assert code == 2
     assert f"cannot make the run's folder {out}" in err
+
+
+OPERATIONS = """
+import numpy as np
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+def softplus_vjp(x, dy):
+    return dy / (1 + np.exp(-x))
+
+def wrong_vjp(x, dy):
+    return dy * np.exp(-x)
+
+def product(x, w):
+    return x @ w
+
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def operations(tmp_path, monkeypatch):
+    """A folder with a module of one's own operations, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"operations_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(OPERATIONS)
+    return name
+
+
+def test_check_a_numpy_pair(capsys, operations, tmp_path):
+    pair = f"{operations}:softplus"
+    code, out, _ = run(capsys, "check", pair, "--vjp", f"{operations}:softplus_vjp", "--shapes", "3,4")
+    assert code == 0
+    assert out.startswith("gradient of softplus: pass (seed 0)\n  argument 0 float64[3, 4]: 36 passed")
+    options = ("--shapes", "2,3", "--seed", "4", "--dtype", "float32", "--low", "0.5", "--high", "3", "--png", "j.png")
+    code, out, _ = run(capsys, "check", pair, "--vjp", f"{operations}:wrong_vjp", *options)
+    assert code == 1
+    assert "gradient of softplus: fail (seed 4)" in out
+    assert f"check_vjp({operations}.softplus, args, vjp={operations}.wrong_vjp, seed=4)" in out
+    assert (tmp_path / "j.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_check_a_function_of_tensors(capsys, operations):
+    for shapes in (("3,4", "4,5"), ("(3,4)", "(4,)")):
+        code, out, _ = run(capsys, "check", f"{operations}:product", "--shapes", *shapes, "--order", "2")
+        assert code == 0
+        assert out.startswith("gradient of the gradient of product: pass")
+    assert run(capsys, "check", "tinynet:sin", "--shapes", "()")[0] == 0
+    assert run(capsys, "check", "tinynet:relu", "--shapes", "9", "--oracle", "taylor")[0] == 0
+
+
+def test_check_all_of_a_checkout(capsys):
+    code, out, _ = run(capsys, "check", "--all", "--checks", "8", "--only", "softmax")
+    assert code == 0
+    assert "log_softmax" in out
+    assert " checks of " in out.splitlines()[-1]
+    assert " 0 failed, 0 unresolved" in out.splitlines()[-1]
+
+
+def test_check_all_outside_of_a_checkout(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tn, "__file__", str(tmp_path / "site-packages" / "tinynet" / "__init__.py"))
+    code, _, err = run(capsys, "check", "--all")
+    assert code == 2
+    assert err == (
+        "tinynet: error: --all needs the records of a checkout of tinynet, which an installed package has not "
+        "(see 'tinynet check --help')\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "got 0 functions, expected one as module:function"),
+        (["tinynet:sin"], "--shapes is missing"),
+        (["tinynet", "--shapes", "3"], "got 0 functions"),
+        (["nowhere:f", "--shapes", "3"], "no module named 'nowhere'"),
+        (["tinynet:sinus", "--shapes", "3"], "tinynet has no 'sinus'"),
+        (["OPERATIONS:NUMBER", "--shapes", "3"], "is of type int, expected a function"),
+        (["tinynet:sin", "--shapes", "3,x"], "got '3,x', expected sizes such as 3,4"),
+        (["tinynet:sin", "--shapes", "3,-1"], "got '3,-1', expected sizes"),
+        (["tinynet:sin", "--shapes", "3", "--low", "2", "--high", "1"], "--low 2 is not below --high 1"),
+        (["tinynet:sin", "--shapes", "3", "--checks", "9"], "--checks and --only go with --all"),
+        (["tinynet:sin", "--all"], "leave tinynet:sin away"),
+        (["--all", "--only", "frobnicate"], "no differentiable operation has 'frobnicate' in its name"),
+        (["tinynet:sin", "--shapes", "3", "--vjp", "tinynet:cos", "--order", "2"], "leave --engine and --order away"),
+        (["tinynet:matmul", "--shapes", "3,4", "5,6"], "matmul"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_check_errors_are_one_line(capsys, operations, arguments, message):
+    code, _, err = run(capsys, "check", *[a.replace("OPERATIONS", operations) for a in arguments])
+    assert code == 2
+    assert err.startswith("tinynet: error: ")
+    assert message in err
+    assert err.count("\n") == 1

@@ -100,6 +100,61 @@ def evaluate(run: str) -> None:
 
 
 @tinynet.command()
+@click.argument("function", nargs=-1, metavar="[MODULE:FUNCTION]")
+@click.option("--shapes", metavar="SHAPE [SHAPE ...]", help="One per argument: 3,4 4,5 (and '()' for one number).")
+@click.option("--vjp", metavar="MODULE:FUNCTION", help="The reverse rule of a NumPy function: vjp(*args, dy).")
+@click.option("--engine", type=click.Choice(["tinynet", "torch", "jax", "autograd"]), help="Whose tensors it takes.")
+@click.option("--order", type=click.IntRange(1), default=1, help="Derivatives to this order.  [default: 1]")
+@click.option("--dtype", type=click.Choice(["float64", "float32", "float16"]), default="float64")
+@click.option("--low", type=float, default=-2.0, help="The arguments' lower bound.  [default: -2]")
+@click.option("--high", type=float, default=2.0, help="The arguments' upper bound.  [default: 2]")
+@click.option(
+    "--oracle", type=click.Choice(["auto", "complex-step", "richardson", "forward", "taylor"]), default="auto"
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of arguments, cotangents and directions.")
+@click.option("--png", type=click.Path(path_type=Path), help="Draw both Jacobians into this file.")
+@click.option("--all", "every", is_flag=True, help="Check tinynet's own operations (in a checkout).")
+@click.option("--checks", type=click.IntRange(1), help="With --all: how many checks in all.  [default: 1000]")
+@click.option("--only", metavar="TEXT", help="With --all: the operations whose names contain this.")
+def check(function: tuple[str, ...], every: bool, checks: int | None, only: str | None, **options: Any) -> int:
+    """Check a gradient against numerical derivatives.
+
+    \b
+    tinynet check mymodule:softplus --vjp mymodule:softplus_vjp --shapes 3,4
+    tinynet check torch:matmul --shapes 3,4 4,5
+    tinynet check --all
+    """
+    from . import check as checking
+
+    if every:
+        return _check_all(checking, function, checks, only, options["seed"])
+    if checks is not None or only is not None:
+        raise click.UsageError("--checks and --only go with --all")
+    targets = [text for text in function if ":" in text]
+    first, shapes = options.pop("shapes"), [text for text in function if ":" not in text]
+    if len(targets) != 1:
+        raise click.UsageError(f"got {len(targets)} functions, expected one as module:function (or --all)")
+    if first is None:
+        raise click.UsageError("--shapes is missing: one shape per argument, such as --shapes 3,4 4,5")
+    target = checking.loaded(targets[0], "MODULE:FUNCTION")
+    bounds = {name: options.pop(name) for name in ("dtype", "low", "high")}
+    args = checking.arguments([first, *shapes], **bounds, seed=options["seed"])
+    report = checking.check_one(target, args, **options)
+    click.echo(str(report))
+    return {"pass": 0, "fail": 1, "unresolved": 3}[report.verdict]
+
+
+def _check_all(checking: Any, function: tuple[str, ...], checks: int | None, only: str | None, seed: int) -> int:
+    if function:
+        raise click.UsageError(f"--all checks tinynet's own operations; leave {' '.join(function)} away")
+    sweep = checking.records_of_checkout()
+    if sweep is None:
+        raise click.UsageError("--all needs the records of a checkout of tinynet, which an installed package has not")
+    result = sweep.sweep(checks or 1000, seed=seed, only=only, line=click.echo)
+    return 0 if result.failed == 0 else 1
+
+
+@tinynet.command()
 def info() -> None:
     """Versions, processor, threads, BLAS and kernel cache."""
     from .info import lines
