@@ -3,12 +3,14 @@
 ```python                 executed, in order, all blocks of a page in one namespace
 ```text                   what the block before it prints; numbers may differ by 1e-3, or by the tolerance in
 <!-- tolerance: 0.1 -->   a comment before it
+<!-- needs: torch -->     a comment before an example that runs only where that package is installed
 ```{code-block} python    not executed: lines of the file in `:caption:`, in their order; `...` leaves lines out
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import math
 import re
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 FENCE = re.compile(r"^```(?P<kind>\S+)[ ]?(?P<rest>.*)\n(?P<body>(?:.*\n)*?)```$", re.MULTILINE)
 TOLERANCE = re.compile(r"<!-- tolerance: (\S+) -->$")
+NEEDS = re.compile(r"<!-- needs: (\S+) -->$")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
 
 
@@ -35,6 +38,7 @@ class Block(NamedTuple):
     line: int
     tolerance: float
     kernels: bool
+    needs: str | None
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -44,7 +48,8 @@ def blocks_of(page: Path) -> list[Block]:
         before, line = text[: fence.start()].rstrip(), text.count("\n", 0, fence.start()) + 2
         tolerance = TOLERANCE.search(before)
         tolerated = float(tolerance[1]) if tolerance else 1e-3
-        found.append(Block(fence["kind"], fence["body"], line, tolerated, before.endswith("<!-- kernels -->")))
+        needs, kernels = NEEDS.search(before), before.endswith("<!-- kernels -->")
+        found.append(Block(fence["kind"], fence["body"], line, tolerated, kernels, needs[1] if needs else None))
     return found
 
 
@@ -89,6 +94,7 @@ def test_examples_run_and_print_what_the_page_says(page):
         where = f"{page.name}, line {block.line}"
         if block.kind == "python":
             left_out = block.kernels and not available(np.float32)
+            left_out |= block.needs is not None and importlib.util.find_spec(block.needs) is None
             if left_out:
                 continue
             code = compile("\n" * (block.line - 1) + block.body, str(page), "exec")

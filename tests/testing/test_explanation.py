@@ -178,7 +178,7 @@ report = check_vjp(f, [np.linspace(-1, 1, 7)], vjp=f_vjp)
 print(report.reproduction)
 """
     program = run(script, tmp_path)
-    assert "SCALE = 2.0\ndef inner(x):" in program
+    assert "SCALE = 2.0\n\n\ndef inner(x):" in program
     assert "gradient of f: fail (seed 0)" in run(program, tmp_path)
 
 

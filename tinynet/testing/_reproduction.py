@@ -26,7 +26,8 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
     def expression(function: Callable[..., Any], fallback: str) -> str:
         name = _importable(function)
         if name is None and (source := _source(function, set())):
-            sources.extend(part for part in source if part not in sources)
+            imports.extend(part for part in source if part.startswith(("import ", "from ")))
+            sources.extend(part for part in source if part not in [*imports, *sources])
             return str(function.__name__)
         if name is None:
             missing.append(f"# {fallback}: put the function here that stands at {_place(function)}")
@@ -51,12 +52,12 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
     text = "\n".join(arrays)
     special = [n for n in ("nan", "inf") if re.search(rf"\b{n}\b", text)]
     call = ", ".join([*given, "args", *(f"{key}={value}" for key, value in keywords.items())])
-    return "\n".join(
+    program = "\n".join(
         [
             *dict.fromkeys(imports),
             f"from tinynet.testing import {', '.join(sorted(names))}",
             *missing,
-            *sources,
+            *("\n\n" + part + "\n\n" if "\n" in part else part for part in sources),
             *(f"{n} = np.{n}" for n in special),
             "args = [",
             text,
@@ -64,6 +65,7 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
             f"print({check}({call}))",
         ]
     )
+    return re.sub("\n{3,}", "\n\n\n", program)
 
 
 def _importable(function: Callable[..., Any]) -> str | None:
