@@ -1,5 +1,6 @@
 """The checker raises no false alarm on right reverse rules: hard inputs, every dtype, many seeds."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,21 @@ def matmul_vjp(a: Any, b: Any, dy: Any) -> Any:
     return dy @ b.T, a.T @ dy
 
 
+ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def gelu(x: Any) -> Any:
+    return 0.5 * x * (1 + ERF(x / math.sqrt(2)))
+
+
+def gelu_vjp(x: Any, dy: Any) -> Any:
+    return dy * (0.5 * (1 + ERF(x / math.sqrt(2))) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
+
+
 RIGHT = [
+    Right("gelu, where it cancels", gelu, gelu_vjp, lambda rng: [rng.uniform(-9, 9, 20)]),
+    Right("gelu, far out", gelu, gelu_vjp, lambda rng: [rng.uniform(-30, 30, 20)]),
+    Right("1e-20 x", lambda x: 1e-20 * x, lambda x, dy: 1e-20 * dy, normal((5,))),
     Right("identity", lambda x: x.copy(), lambda x, dy: dy.copy(), normal((7,))),
     Right("relu at and near 0", relu, relu_vjp, near_zero(60, 1, 1e-7)),
     Right("relu of one entry in 1e-12", relu, relu_vjp, near_zero(60, 1, 1e-12)),

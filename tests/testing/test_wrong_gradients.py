@@ -196,6 +196,8 @@ WRONG = [
         normal((8,), dtype="float32"),
     ),
     Wrong("scale: 1e-6 given as 0", lambda x: 1e-6 * x, rule(lambda x, dy: 0 * dy), normal((5,))),
+    Wrong("scale: 1e-20 given as 0", lambda x: 1e-20 * x, rule(lambda x, dy: 0 * dy), normal((5,))),
+    Wrong("scale: 1e-20 off by 1 %", lambda x: 1e-20 * x, rule(lambda x, dy: 1.01e-20 * dy), normal((5,))),
     Wrong(
         "penalty: 1e-6 beside values of 1 given as 0",
         lambda x, w: np.tanh(x).sum() + 1e-6 * (w * w).sum(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,9 @@ from tinynet.testing.derivative import (
     Derivative,
     Direction,
     Floats,
+    afar,
     along,
     complex_step,
-    depends,
     differentiate,
     epsilon,
 )
@@ -206,10 +207,19 @@ class Comparer:
                     done.setdefault(c, judgement.comparison(i, d.index, c, 0))
             if len(done) == len(cotangents):
                 return
-        dependent |= depends(f, f0, x, d)
-        final = [judge(ladder, dependent, final=True) for ladder in ladders]
+        changed, size = afar(f, f0, x, d)
+        dependent |= changed
+        # What an output of natural size 1 loses by cancelling nearly to 0: neither side knows a gradient better.
+        natural = np.minimum(size, max(1.0, float(np.max(np.abs(x), where=np.isfinite(x), initial=0.0))))
+        lost = self.absolute @ np.where(dependent[0], 4 * self.side.eps * natural, 0.0)
+        final = [(ladder.base, judge(ladder, dependent, final=True)) for ladder in ladders]
         for c in set(cotangents) - set(done):
-            judged = [((not j.converged[c, 0], float(j.bound[c, 0])), j.comparison(i, d.index, c, 0)) for j in final]
+            judged = []
+            for base, j in final:
+                comparison = j.comparison(i, d.index, c, 0)
+                if comparison.verdict == "fail" and comparison.error <= comparison.bound + lost[c] / base:
+                    comparison = dataclasses.replace(comparison, verdict="unresolved")
+                judged.append(((not j.converged[c, 0], float(j.bound[c, 0])), comparison))
             done[c] = _decide(sorted(judged, key=lambda pair: pair[0])) if judged else _unknown(i, d.index, c)
 
 
@@ -297,15 +307,19 @@ def _unknown(i: int, index: tuple[int, ...] | None, c: int) -> Comparison:
 
 
 def _decide(ranked: list[tuple[tuple[bool, float], Comparison]]) -> Comparison:
-    """The best ladder's word, unless it fails a gradient with which a converged ladder that contradicts it agrees.
+    """The best ladder's word, unless it fails a gradient, and another ladder contradicts it.
 
-    Below the steps at which a cancelling function (gelu(-6)) moves in quanta, it is smooth again, with another slope.
+    Below the steps at which a cancelling function moves in quanta, it is smooth again, with another slope, and a ladder
+    converges to that: x (1 + erf x) is n x 2^-53 near -6. Then a converged ladder of larger steps that agrees with the
+    gradient is right; and if there is none, but one that knows better than nothing, the two leave it open.
     """
     best = ranked[0][1]
+    if best.verdict != "fail":
+        return best
+    contested = False
     for (unconverged, _), other in ranked[1:]:
-        if best.verdict != "fail" or unconverged:
-            break
-        contradicts = abs(other.expected - best.expected) > other.error_bound + best.error_bound
-        if contradicts and other.verdict != "fail":
-            return other
-    return best
+        if abs(other.expected - best.expected) > other.error_bound + best.error_bound:
+            if not unconverged and other.verdict != "fail":
+                return other
+            contested = contested or other.error_bound < 0.3 * abs(other.expected)
+    return dataclasses.replace(best, verdict="unresolved") if contested else best

@@ -199,17 +199,20 @@ def complex_step(f: FlatFunction, f0: Floats, x: NDArray[Any], directions: Seque
     return Derivative(directions, 1.0, value, error, np.zeros_like(value), value != 0)
 
 
-def depends(f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Direction) -> NDArray[np.bool_]:
-    """Which outputs change along v under large steps: a saturated output does, one that does not read x does not.
+def afar(f: FlatFunction, f0: Floats, x: NDArray[Any], direction: Direction) -> tuple[NDArray[np.bool_], Floats]:
+    """Which outputs change along v under large steps, and how large each is there: 2 × (K,).
 
-    Small steps cannot tell the two apart: tanh(20 ± 0.25) is 1 to the last bit.
+    A saturated output changes, one that does not read x does not; small steps cannot tell the two apart: tanh(20 ± 0.25)
+    is 1 to the last bit. And an output that is large elsewhere may be small here by cancellation, as x (1 + erf x) is.
     """
-    changed = np.zeros(f0.shape, bool)
+    changed, size = np.zeros(f0.shape, bool), np.zeros(f0.shape)
     reach = float(max(1.0, np.max(np.abs(x), where=np.isfinite(x), initial=0.0)))
     with np.errstate(all="ignore"):
         for t in (4.0, -4.0, 64.0, -64.0):
-            changed |= _differs(f(direction.moved(x, t * reach)), f0)
-    return changed
+            y = f(direction.moved(x, t * reach))
+            changed |= _differs(y, f0)
+            size = np.maximum(size, np.where(np.isfinite(y), np.abs(y), 0.0))
+    return changed, size
 
 
 def _tableau(plus: Floats, minus: Floats, f0: Floats, steps: Floats, eps: Floats) -> tuple[Floats, Floats, Floats]:

@@ -105,8 +105,8 @@ def check_vjp(
     `max_entries` half of its directions, the verdict is "unresolved", never "pass". Beside a kink only small steps
     tell, so noise there is 2e-9 · Σ_k |u_k| |f_k|, and rtol 1e-5. `check_subgradient` tests the gradient *at* a kink.
 
-    *False alarms* are known where f cancels to far below its own intermediate values (x · (1 + erf(x / √2)) below -6 in
-    float64): give `atol`, or stay out of such tails.
+    *Cancellation.* Where f is far smaller than it is elsewhere, as x · (1 + erf(x / √2)) is below -6, rounding of its
+    intermediate values may be all that there is; an entry that is off by no more than that is unresolved.
 
     *Also checked:* the gradient's shape and dtype are the argument's; it is linear in the cotangent, and 0 for the
     cotangent 0; neither arguments nor cotangents are changed; two calls give the same bits, before and after other
