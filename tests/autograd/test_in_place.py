@@ -181,6 +181,23 @@ def test_augmented_assignment_of_a_view_assigns_once():
     assert x._version == 2
 
 
+def test_assignment_of_the_same_memory_from_elsewhere_in_the_graph_counts():
+    w = leaf(3)
+    y = w * 2
+    cut = y.detach()
+    cut[:] = y
+    assert cut.requires_grad
+    assert grad(cut.sum(), w)[0].tolist() == [2.0, 2.0, 2.0]
+    y = w * 2
+    y[1:] = y.detach()[1:]
+    assert grad(y.sum(), w)[0].tolist() == [2.0, 0.0, 0.0]
+    y = w * 2
+    with tn.no_grad():
+        part = y[1:]
+    y[1:] = part
+    assert grad(y.sum(), w)[0].tolist() == [2.0, 0.0, 0.0]
+
+
 def test_data_is_outside_of_the_graph():
     x = leaf(2)
     y = x * 2
