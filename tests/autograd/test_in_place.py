@@ -198,6 +198,15 @@ def test_assignment_of_the_same_memory_from_elsewhere_in_the_graph_counts():
     assert grad(y.sum(), w)[0].tolist() == [2.0, 0.0, 0.0]
 
 
+def test_a_part_of_an_expanded_tensor_without_repetition_can_be_changed():
+    x = tn.zeros(3, 1)
+    x.expand(3, 1).add_(1.0)
+    x.expand(2, 3, 4)[1, :, 2].add_(1.0)
+    assert x.tolist() == [[2.0]] * 3
+    with pytest.raises(GraphError, match="lie in one place"):
+        x.expand(3, 4).add_(1.0)
+
+
 def test_data_is_outside_of_the_graph():
     x = leaf(2)
     y = x * 2
