@@ -62,6 +62,7 @@ EXCEPTIONS = {
     ("cli.info", "root"): "the version and the public switches",
     ("cli.info", "kernels"): "reports the kernels' cache and threads",
     ("testing.adapters", "root"): "an adapter imports its engine when first used",
+    ("testing.stateful", "root"): "the engine that a machine tests if none is named; imported on that call",
 }
 
 

@@ -18,7 +18,7 @@ TABLE = {
     "gradients": "assert_vjp check_second_order check_vjp",
     "report": "ArgumentReport Comparison GradientReport",
 }
-MODULES = ("strategies",)
+MODULES = ("stateful", "strategies")
 _WHERE = {name: module for module, names in TABLE.items() for name in names.split()}
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "assert_vjp",
     "check_second_order",
     "check_vjp",
+    "stateful",
     "strategies",
     "tinynet_adapter",
     "torch_adapter",
