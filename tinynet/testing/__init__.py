@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
     from tinynet.testing.gradients import assert_vjp, check_second_order, check_vjp
+    from tinynet.testing.laws import (
+        LawReport,
+        check_adjoint,
+        check_batch_independence,
+        check_causality,
+        check_linearity,
+        check_permutation_equivariance,
+        check_shift_equivariance,
+        check_shift_invariance,
+    )
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
     "adapters": "Adapter tinynet_adapter torch_adapter",
     "gradients": "assert_vjp check_second_order check_vjp",
+    "laws": "LawReport check_adjoint check_batch_independence check_causality check_linearity "
+    "check_permutation_equivariance check_shift_equivariance check_shift_invariance",
     "report": "ArgumentReport Comparison GradientReport",
 }
 MODULES = ("stateful", "strategies")
@@ -26,8 +38,16 @@ __all__ = [
     "ArgumentReport",
     "Comparison",
     "GradientReport",
+    "LawReport",
     "assert_vjp",
+    "check_adjoint",
+    "check_batch_independence",
+    "check_causality",
+    "check_linearity",
+    "check_permutation_equivariance",
     "check_second_order",
+    "check_shift_equivariance",
+    "check_shift_invariance",
     "check_vjp",
     "stateful",
     "strategies",
