@@ -1,7 +1,9 @@
 """The gradient-testing kit: check the gradients of your own operations, in tinynet, in PyTorch, or in plain NumPy.
 
-`check_vjp` compares a reverse rule with numerical derivatives that know their own error; `strategies` (which needs
-Hypothesis) draws the arrays, shapes, layouts, indices and geometries to check it on. Names load on first use (PEP 562):
+`check_vjp` compares a reverse rule with numerical derivatives that know their own error; `check_causality`,
+`check_adjoint` and the other laws need no derivatives; `strategies` (which needs Hypothesis) draws the arrays, shapes,
+layouts, indices and geometries to check them on; `stateful.view_machine` (so does it) runs an engine's views and
+changes in place against a model. Names load on first use (PEP 562):
 importing this package loads nothing, and using it NumPy only, until an adapter or a strategy is asked for.
 """
 
