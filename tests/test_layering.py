@@ -64,6 +64,7 @@ EXCEPTIONS = {
     ("cli.check", "root"): "where the package lies, to find a checkout's records",
     ("testing.jacobian", "core"): "a picture is written as every file is, whole or not at all",
     ("testing.adapters", "root"): "an adapter imports its engine when first used",
+    ("testing.stateful", "root"): "the engine that a machine tests if none is named; imported on that call",
 }
 
 

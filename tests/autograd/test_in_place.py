@@ -181,6 +181,32 @@ def test_augmented_assignment_of_a_view_assigns_once():
     assert x._version == 2
 
 
+def test_assignment_of_the_same_memory_from_elsewhere_in_the_graph_counts():
+    w = leaf(3)
+    y = w * 2
+    cut = y.detach()
+    cut[:] = y
+    assert cut.requires_grad
+    assert grad(cut.sum(), w)[0].tolist() == [2.0, 2.0, 2.0]
+    y = w * 2
+    y[1:] = y.detach()[1:]
+    assert grad(y.sum(), w)[0].tolist() == [2.0, 0.0, 0.0]
+    y = w * 2
+    with tn.no_grad():
+        part = y[1:]
+    y[1:] = part
+    assert grad(y.sum(), w)[0].tolist() == [2.0, 0.0, 0.0]
+
+
+def test_a_part_of_an_expanded_tensor_without_repetition_can_be_changed():
+    x = tn.zeros(3, 1)
+    x.expand(3, 1).add_(1.0)
+    x.expand(2, 3, 4)[1, :, 2].add_(1.0)
+    assert x.tolist() == [[2.0]] * 3
+    with pytest.raises(GraphError, match="lie in one place"):
+        x.expand(3, 4).add_(1.0)
+
+
 def test_data_is_outside_of_the_graph():
     x = leaf(2)
     y = x * 2

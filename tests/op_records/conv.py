@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 import tinynet.nn.functional as F
 from tests.op_records import draw as d
 from tests.op_records.record import Call, OpRecord, Tolerance, call, refused
-from tinynet.testing.strategies import arrays, conv_geometries
+from tinynet.testing.strategies import (
+    ConvGeometry,
+    ConvTransposeGeometry,
+    arrays,
+    conv_geometries,
+    conv_transpose_geometries,
+)
 
 SUMS = Tolerance(64, 4, "sums over channels and taps, in tiles; for halves one rounding of a float32 sum")
 
@@ -95,48 +101,27 @@ SMALL: dict[int, dict[str, int]] = {
 
 @st.composite
 def convs(draw: Any, n: int) -> Call:
-    g = draw(conv_geometries(n, **SMALL[n], min_batch=0))
+    g = draw(conv_geometries(n, **SMALL[n], min_batch=0, named_padding=True))
     options: dict[str, Any] = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
-    form = draw(st.sampled_from(["plain", "plain", "same", "valid", "one number", "single"]))
-    if form == "same":
-        options |= {"padding": "same", "stride": 1}
-    elif form == "valid" and all(
-        s > q * (k - 1) for s, q, k in zip(g.input_shape[2:], g.dilation, g.weight_shape[2:], strict=True)
-    ):
-        options["padding"] = "valid"
-    elif form == "one number":
+    if len(set(g.stride)) == 1 and draw(st.booleans()):
         options["stride"] = g.stride[0]
-    shape = g.input_shape[1:] if form == "single" else g.input_shape
-    x, w = draw(arrays(shape)), draw(arrays(g.weight_shape))
-    b = draw(st.one_of(st.none(), arrays((g.weight_shape[0],))))
-    return Call((x, w) if b is None else (x, w, b), options)
+    return with_arrays(draw, g, g.weight_shape[0], options)
 
 
 @st.composite
 def transposes(draw: Any, n: int) -> Call:
-    """The geometry of a convolution, backward: its output is the input here."""
-    g = draw(conv_geometries(n, **SMALL[n], min_batch=0))
+    small = {"max_input" if name == "max_output" else name: most for name, most in SMALL[n].items()}
+    g = draw(conv_transpose_geometries(n, **small, min_batch=0))
     options: dict[str, Any] = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
-    options["output_padding"] = tuple(
-        draw(st.integers(0, max(s, q) - 1)) for s, q in zip(g.stride, g.dilation, strict=True)
-    )
-    smallest = [
-        (o - 1) * s - 2 * p + q * (k - 1) + 1 + e
-        for o, s, p, q, k, e in zip(
-            g.output_shape[2:],
-            g.stride,
-            g.padding,
-            g.dilation,
-            g.weight_shape[2:],
-            options["output_padding"],
-            strict=True,
-        )
-    ]
-    if min(smallest) < 1:
-        options["padding"] = 0
-    shape = g.output_shape[1:] if draw(st.booleans()) else g.output_shape
+    options["output_padding"] = g.output_padding
+    return with_arrays(draw, g, g.weight_shape[1] * g.groups, options)
+
+
+def with_arrays(draw: Any, g: ConvGeometry | ConvTransposeGeometry, channels: int, options: dict[str, Any]) -> Call:
+    """Input, weight and perhaps a bias of a geometry; perhaps a single item without a batch."""
+    shape = g.input_shape[1:] if draw(st.booleans()) else g.input_shape
     x, w = draw(arrays(shape)), draw(arrays(g.weight_shape))
-    b = draw(st.one_of(st.none(), arrays((g.weight_shape[1] * g.groups,))))
+    b = draw(st.one_of(st.none(), arrays((channels,))))
     return Call((x, w) if b is None else (x, w, b), options)
 
 

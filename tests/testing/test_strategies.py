@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from tinynet.testing import strategies as ts
+
+INFO = {d.name: ml_dtypes.finfo(d) for d in map(np.dtype, ("float64", "float32", "float16", ml_dtypes.bfloat16))}
+TINY = {name: float(info.tiny) for name, info in INFO.items()}
+MAX = {name: float(info.max) for name, info in INFO.items()}
 
 few = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -46,6 +51,15 @@ def test_broadcasting_of_both_operands_appears() -> None:
     find(ts.broadcastable_shapes(2), lambda g: len(g[0]) > len(g[1]) and 0 in g[0])
 
 
+def test_broadcasting_of_three_mixes_sizes_0_1_and_none() -> None:
+    for wanted in (
+        lambda g: min(map(len, g)) > 0 and {0, 1} <= {s[0] for s in g} and len(set(g)) == 3,
+        lambda g: sorted(map(len, g)) == [0, 1, 2],
+        lambda g: np.broadcast_shapes(*g) not in g and np.prod(np.broadcast_shapes(*g)) > 1,
+    ):
+        find(ts.broadcastable_shapes(3), wanted, settings=settings(max_examples=5000))
+
+
 @few
 @given(ts.matmul_shapes(), ts.matmul_shapes(vectors=False, min_side=1))
 def test_matmul_shapes(pair: Any, matrices: Any) -> None:
@@ -55,29 +69,80 @@ def test_matmul_shapes(pair: Any, matrices: Any) -> None:
 
 
 @few
-@given(st.data(), st.sampled_from(ts.VALUES), ts.layouts(), ts.float_dtypes(half=True))
+@given(st.data(), st.sampled_from(ts.VALUES), ts.layouts(), ts.dtypes("float"))
 def test_arrays(data: Any, values: str, layout: str, dtype: Any) -> None:
     shape = data.draw(ts.shapes())
     x = data.draw(ts.arrays(shape, dtype, values=values, layout=layout))
     assert x.shape == shape
     assert x.dtype == dtype
-    if values != "special":
-        assert np.isfinite(x).all()
-        assert (np.abs(x) <= 4).all()
+    wide = x.astype(np.float64)
+    if values not in ("special", "nan", "inf"):
+        assert np.isfinite(wide).all()
+    if values in ("nan", "inf"):
+        assert (np.isnan(wide) if values == "nan" else np.isinf(wide))[~(np.abs(wide) <= 4)].all()
+    if values not in ("special", "nan", "inf", "large"):
+        assert (np.abs(wide) <= 4).all()
     if values == "positive":
-        assert (x >= 2.0**-4).all()
-    if values == "distinct" and layout != "broadcast" and x.size <= 256:
-        assert np.unique(x).size == x.size
+        assert (wide >= 2.0**-4).all()
+    if values == "signed_zeros":
+        assert not wide.any()
+    if values == "distinct" and layout not in ("broadcast", "overlapping") and x.size <= 100:
+        assert np.unique(wide).size == x.size
 
 
 @few
 @given(ts.arrays(ts.shapes(max_side=3)), ts.layouts())
 def test_layouts_keep_values(x: Any, layout: str) -> None:
     y = ts.laid_out(x, layout)
-    if layout != "broadcast":
+    assert y.shape == x.shape
+    if layout not in ("broadcast", "overlapping"):
         np.testing.assert_array_equal(y, x, strict=True)
     assert not np.shares_memory(x, y)
-    assert y.flags.writeable == (layout not in ("broadcast", "readonly"))
+    assert y.flags.writeable == (layout not in ("broadcast", "overlapping", "readonly"))
+
+
+def lies_as_said(x: Any, layout: str) -> bool:
+    """Whether an array has the property of its layout, wherever its shape allows it."""
+    long = [k for k, size in enumerate(x.shape) if size > 1]
+    steps = [x.strides[k] // x.itemsize for k in long]
+    if x.size <= 1 or not long:
+        return True
+    if layout in ("C", "readonly"):
+        return bool(x.flags.c_contiguous)
+    if layout == "F":
+        return bool(x.flags.f_contiguous)
+    if layout == "transposed":  # the first axis last in memory
+        return x.ndim < 2 or x.strides[0] == x.itemsize
+    if layout == "negative":
+        return all(step < 0 for step in steps)
+    if layout == "stepped":
+        return all(step % 2 == 0 for step in steps)
+    if layout == "offset":
+        return x.ndim < 2 or long[0] == x.ndim - 1 or not x.flags.c_contiguous
+    if layout == "broadcast":
+        return steps[0] == 0 and np.unique(places(x)).size < x.size
+    return len(long) < 2 or (steps[0] == steps[1] > 0 and np.unique(places(x)).size < x.size)
+
+
+def places(x: Any) -> Any:
+    """The byte at which each element begins."""
+    return sum(i * s for i, s in zip(np.indices(x.shape), x.strides, strict=True))
+
+
+@few
+@given(ts.shapes(max_side=3), ts.layouts(), ts.dtypes())
+def test_layouts_have_their_property(shape: tuple[int, ...], layout: str, dtype: Any) -> None:
+    x = ts.laid_out(np.zeros(shape, dtype), layout)
+    assert x.dtype == dtype
+    assert lies_as_said(x, layout)
+
+
+def test_overlapping_elements_are_one() -> None:
+    x = ts.laid_out(np.arange(12.0).reshape(3, 4), "overlapping")
+    assert x.tolist() == [[0, 1, 2, 3], [1, 2, 3, 7], [2, 3, 7, 11]]
+    assert np.shares_memory(x[0, 1:], x[1, :3])
+    with pytest.raises(ValueError, match="read-only"):
+        x[0, 0] = 1
 
 
 CLASSES = {
@@ -89,6 +154,7 @@ CLASSES = {
     "stepped": lambda x: x.ndim == 2 and x.size > 1 and x.strides[-1] == 2 * x.itemsize,
     "offset": lambda x: x.ndim == 2 and x.size > 1 and x.strides[-1] == x.itemsize and not x.flags.c_contiguous,
     "readonly": lambda x: x.flags.c_contiguous and not x.flags.writeable and 0 not in x.strides,
+    "overlapping": lambda x: x.ndim == 3 and x.strides[0] == x.strides[1] and not x.flags.writeable,
 }
 
 
@@ -105,13 +171,34 @@ def test_every_layout_appears(layout: str) -> None:
         ("zeros", lambda x: bool((np.signbit(x) & (x == 0)).any() and (~np.signbit(x) & (x == 0)).any())),
         ("special", lambda x: bool(np.isnan(x).any())),
         ("special", lambda x: bool(np.isposinf(x).any() and np.isneginf(x).any())),
-        ("special", lambda x: bool(((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny)).any())),
-        ("special", lambda x: bool((np.abs(x) == np.finfo(x.dtype).max).any())),
+        ("special", lambda x: bool(((x != 0) & (np.abs(x) < TINY[x.dtype.name])).any())),
+        ("special", lambda x: bool((np.abs(x) == MAX[x.dtype.name]).any())),
         ("any", lambda x: bool((x < 0).any() and (x > 1).any())),
+        ("signed_zeros", lambda x: bool(np.signbit(x).any() and not np.signbit(x).all())),
+        ("subnormal", lambda x: bool(((x != 0) & (np.abs(x) < TINY[x.dtype.name])).any() and (x > 1).any())),
+        ("large", lambda x: bool((x > MAX[x.dtype.name] / 8).any() and (x < -MAX[x.dtype.name] / 8).any())),
+        ("nan", lambda x: bool(np.isnan(x).any() and (x.astype(float) > 1).any())),
+        ("inf", lambda x: bool((x == np.inf).any() and (x == -np.inf).any())),
     ],
 )
-def test_every_class_of_values_appears(values: str, wanted: Any) -> None:
-    find(ts.arrays((4,), np.float32, values=values), wanted, settings=settings(max_examples=5000))
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_every_class_of_values_appears(values: str, wanted: Any, dtype: str) -> None:
+    kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    find(ts.arrays((4,), kind, values=values), lambda x: wanted(x), settings=settings(max_examples=5000))
+
+
+@few
+@given(st.sampled_from(ts.KINDS), st.data())
+def test_dtypes(kind: str, data: Any) -> None:
+    dtype = data.draw(ts.dtypes(kind))
+    assert {"float": "fV", "integer": "iu", "bool": "b"}[kind].count(dtype.kind)
+
+
+def test_every_dtype_appears() -> None:
+    for name in ("float64", "float16", "bfloat16", "int8", "uint8", "int64", "bool"):
+        find(ts.dtypes(), lambda d: d.name == name)  # noqa: B023
+    with pytest.raises(ValueError, match="complex"):
+        ts.dtypes("complex")
 
 
 @few
@@ -179,47 +266,30 @@ def test_axes(data: Any, ndim: int) -> None:
 
 
 @few
-@given(st.sampled_from([1, 2, 3]).flatmap(ts.conv_geometries))
-def test_conv_geometries(g: Any) -> None:
-    n, c, *sizes = g.input_shape
-    k, per_group, *kernel = g.weight_shape
-    assert g.groups * per_group == c
-    assert k % g.groups == 0
-    for size, width, s, p, d, out in zip(
-        sizes, kernel, g.stride, g.padding, g.dilation, g.output_shape[2:], strict=True
-    ):
-        starts = [i for i in range(0, size + 2 * p, s) if i + d * (width - 1) < size + 2 * p]
-        assert len(starts) == out >= 1
-    assert g.output_shape[:2] == (n, k)
+@given(st.data(), st.booleans(), st.booleans(), st.integers(1, 7))
+def test_index_arrays(data: Any, negative: bool, repeats: bool, bound: int) -> None:
+    shape = data.draw(ts.shapes(max_dims=2, max_side=2))
+    if not repeats and np.prod(shape) > bound:
+        with pytest.raises(ValueError, match="different indices"):
+            ts.index_arrays(shape, bound, repeats=False)
+        return
+    k = data.draw(ts.index_arrays(shape, bound, negative=negative, repeats=repeats))
+    assert k.shape == shape
+    assert k.dtype == np.int64
+    assert ((k >= (-bound if negative else 0)) & (k < bound)).all()
+    if not repeats:
+        assert np.unique(k % bound).size == k.size
 
 
-@few
-@given(st.sampled_from([1, 2]).flatmap(lambda ndim: ts.pool_geometries(ndim, max_dilation=2)))
-def test_pool_geometries(g: Any) -> None:
-    for size, width, s, p, d, out in zip(
-        g.input_shape[2:], g.kernel, g.stride, g.padding, g.dilation, g.output_shape[2:], strict=True
-    ):
-        assert 2 * p <= width
-        last = size + 2 * p - (d * (width - 1) + 1)  # the last start of a window inside
-        assert last >= 0
-        starts = list(range(0, last + 1, s))
-        if g.ceil_mode and starts[-1] < last and starts[-1] + s < size + p:
-            starts.append(starts[-1] + s)
-        assert len(starts) == out >= 1
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        lambda g: g.groups == 2 and min(g.stride) > 1,
-        lambda g: max(g.padding) == 2 and max(g.dilation) == 2,
-        lambda g: min(g.output_shape[2:]) == 1 and min(g.weight_shape[2:]) == 3,
-        lambda g: g.input_shape[0] == 0,
-        lambda g: g.stride[0] != g.stride[1],
-    ],
-)
-def test_every_class_of_convolutions_appears(wanted: Any) -> None:
-    find(ts.conv_geometries(), wanted, settings=settings(max_examples=5000))
+def test_every_class_of_index_arrays_appears() -> None:
+    find(ts.index_arrays((3,), 4), lambda k: k[0] == k[1] == 3)
+    find(ts.index_arrays((3,), 4, negative=True), lambda k: k.min() < 0 < k.max())
+    find(ts.index_arrays((3,), 3, repeats=False), lambda k: k.tolist() == [2, 0, 1])
+    find(ts.index_arrays((3,), 3, repeats=False, negative=True), lambda k: (k < 0).sum() == 1)
+    assert find(ts.index_arrays((0, 2), 0), lambda k: True).shape == (0, 2)
+    assert find(ts.index_arrays((2,), 5, dtype=np.int32), lambda k: True).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="bound is 0"):
+        ts.index_arrays((2,), 0)
 
 
 def test_shrinks_to_the_simplest() -> None:

@@ -25,7 +25,10 @@ def expand_array(x: Array, *, shape: tuple[int, ...]) -> Array:
     """Broadcast `x` to `shape` without copying (stride 0)."""
     if x.size == 1 and x.dtype.char in "fd":  # the gradient of a full sum; np.broadcast_to costs ten times as much
         return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-    return np.broadcast_to(x, shape)
+    out = np.broadcast_to(x, shape)
+    if x.flags.writeable:  # where nothing is repeated, the part may be changed in place
+        out.flags.writeable = True
+    return out
 
 
 add: Primitive = Primitive("add", np.add, dx=lambda dz: dz, dy=lambda dz: dz)

@@ -179,7 +179,12 @@ def _assign(x: Tensor, key: Index, value: Tensor) -> None:
 
 
 def _is_same_place(x: Tensor, basic: Index, value: Tensor) -> bool:
+    """Whether `value` is x[basic] itself: the same memory, and the same place in the graph."""
     place = x.array[(*basic, ...)]
+    base, recorded = (x, True) if x.view_of is None else (x.view_of[0], x.view_of[3])
+    own, own_recorded = (value, True) if value.view_of is None else (value.view_of[0], value.view_of[3])
+    if own is not base or (modes.recording and own_recorded is not recorded):  # detached from it, or it from x
+        return False
     return (
         value.memory is x.memory
         and place.__array_interface__["data"] == value.array.__array_interface__["data"]

@@ -1,8 +1,9 @@
-"""The gradient-testing kit: check the gradients of your own operations, in tinynet, in PyTorch, or in plain NumPy.
+"""The gradient-testing kit: check the gradients of your own operations, in any engine or in plain NumPy.
 
-`check_vjp` compares a reverse rule with numerical derivatives that know their own error; `strategies` (which needs
-Hypothesis) draws the arrays, shapes, layouts, indices and geometries to check it on. Names load on first use (PEP 562):
-importing this package loads nothing, and using it NumPy only, until an adapter or a strategy is asked for.
+`check_vjp` and its relatives compare a rule with derivatives that know their own error; `check_batch_independence` and
+the other laws compare a function's results with one another; `stateful` runs random programs of views and changes in
+place; `strategies` draws arrays, shapes, layouts, masks, indices and geometries (these two need Hypothesis). Names load
+on first use (PEP 562): importing this package loads nothing, and using it NumPy only, until an engine is asked for.
 """
 
 from importlib import import_module
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from tinynet.testing.gradients import assert_vjp, check_grad, check_vjp, vjp_of
     from tinynet.testing.jacobian import JacobianMap, jacobian_map
     from tinynet.testing.kinks import check_subgradient
+    from tinynet.testing.laws import (
+        LawReport,
+        check_adjoint,
+        check_batch_independence,
+        check_causality,
+        check_linearity,
+        check_permutation_equivariance,
+        check_shift_equivariance,
+        check_shift_invariance,
+    )
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
@@ -22,9 +33,11 @@ TABLE = {
     "gradients": "assert_vjp check_grad check_vjp vjp_of",
     "jacobian": "JacobianMap jacobian_map",
     "kinks": "check_subgradient",
+    "laws": "LawReport check_adjoint check_batch_independence check_causality "
+    "check_linearity check_permutation_equivariance check_shift_equivariance check_shift_invariance",
     "report": "ArgumentReport Comparison GradientReport",
 }
-MODULES = ("strategies",)
+MODULES = ("stateful", "strategies")
 _WHERE = {name: module for module, names in TABLE.items() for name in names.split()}
 
 __all__ = [
@@ -33,13 +46,22 @@ __all__ = [
     "Comparison",
     "GradientReport",
     "JacobianMap",
+    "LawReport",
     "assert_vjp",
+    "check_adjoint",
+    "check_batch_independence",
+    "check_causality",
     "check_grad",
     "check_hvp",
     "check_jvp",
+    "check_linearity",
+    "check_permutation_equivariance",
+    "check_shift_equivariance",
+    "check_shift_invariance",
     "check_subgradient",
     "check_vjp",
     "jacobian_map",
+    "stateful",
     "strategies",
     "tinynet_adapter",
     "torch_adapter",

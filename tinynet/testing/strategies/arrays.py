@@ -14,19 +14,65 @@ from tinynet.testing.strategies.shapes import Shape, shapes
 
 Array = NDArray[Any]
 
-LAYOUTS = ("C", "F", "transposed", "negative", "broadcast", "stepped", "offset", "readonly")
+LAYOUTS = ("C", "F", "transposed", "negative", "broadcast", "stepped", "offset", "readonly", "overlapping")
 """C and Fortran order; axes permuted in memory; negative strides; stride 0 (repeated memory, read-only); every second
-element of a larger array; inside a larger array; read-only."""
+element of a larger array; inside a larger array; read-only; windows that slide over shared memory (read-only)."""
 
-VALUES = ("any", "ties", "distinct", "positive", "zeros", "special")
+VALUES = (
+    "any",
+    "ties",
+    "distinct",
+    "positive",
+    "zeros",
+    "signed_zeros",
+    "subnormal",
+    "large",
+    "nan",
+    "inf",
+    "special",
+)
 """any: numbers in the bounds. ties: few values, so that equal ones meet. distinct: no two equal, each at least half a
 step (the bounds' width / size) from the next: for max, sort, median. positive: from 1/16. zeros: many zeros, of both
-signs. special: also NaN, ±inf, subnormal and the largest numbers."""
+signs. signed_zeros: nothing else. subnormal, large (a quarter of the dtype's largest number, and more), nan, inf (of
+both signs): these among numbers in the bounds. special: all of them, and any other number of the dtype."""
+
+KINDS = ("float", "integer", "bool")
+_BOUNDLESS = ("special", "subnormal", "large", "nan", "inf")
 
 
 def float_dtypes(*, half: bool = False) -> st.SearchStrategy[np.dtype[Any]]:
     """float64, float32, and with `half` float16."""
     return st.sampled_from([np.dtype(d) for d in ("float64", "float32", *(("float16",) if half else ()))])
+
+
+def dtypes(*kinds: str) -> st.SearchStrategy[np.dtype[Any]]:
+    """The dtypes of some kinds, by default of all.
+
+    Parameters
+    ----------
+    kinds : "float": float64, float32, float16, and bfloat16 where ml_dtypes is installed; "integer": int64, int32,
+        int16, int8, uint8; "bool"
+    """
+    if unknown := set(kinds) - set(KINDS):
+        raise ValueError(f"dtypes: {sorted(unknown)} is no kind, expected some of {', '.join(KINDS)}")
+    names = {
+        "float": ["float64", "float32", "float16"],
+        "integer": ["int64", "int32", "int16", "int8", "uint8"],
+        "bool": ["bool"],
+    }
+    found = [np.dtype(name) for kind in kinds or KINDS for name in names[kind]]
+    half = _bfloat16()
+    if half is not None and (not kinds or "float" in kinds):
+        found.append(half)
+    return st.sampled_from(found)
+
+
+def _bfloat16() -> np.dtype[Any] | None:
+    try:
+        import ml_dtypes
+    except ImportError:
+        return None
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def layouts(include: Sequence[str] = LAYOUTS) -> st.SearchStrategy[str]:
@@ -50,7 +96,7 @@ def arrays(
     Parameters
     ----------
     shape, dtype, values, layout : a value or a strategy; by default any small shape, float64, "any", "C"
-    low, high : the bounds of all but "special" and "positive" values (the latter from 1/16 to `high`)
+    low, high : the bounds of ordinary numbers; "positive" ones go from 1/16 to `high`, and zeros are zeros
     """
     if shape is None:
         shape = shapes()
@@ -63,14 +109,19 @@ def arrays(
     if values == "distinct":
         x = _distinct(draw, shape, dtype, low, high)
     else:
-        x = draw(hnp.arrays(dtype, shape, elements=_elements(values, dtype, low, high)))
+        known = dtype if dtype.kind == "f" else np.dtype(np.float32)  # Hypothesis draws no bfloat16
+        x = draw(hnp.arrays(known, shape, elements=_elements(values, dtype, low, high)))
+        with np.errstate(over="ignore"):
+            x = np.asarray(x.astype(dtype))
     return laid_out(x, layout)
 
 
 def laid_out(x: Array, layout: str) -> Array:
     """A copy of x in a layout of `LAYOUTS`: same shape, dtype and values, other strides.
 
-    "broadcast" repeats memory along the first axis longer than 1, so there the values become those of its first index.
+    Two layouts share memory among elements, which therefore become equal; both are read-only. "broadcast" repeats the
+    first index of the first axis longer than 1. "overlapping" makes the first two axes longer than 1 windows, so that
+    y[i, j] = y[i + 1, j - 1]. What has too few such axes is read-only, but shares nothing.
     """
     if layout == "C":
         return np.array(x, order="C")
@@ -102,7 +153,22 @@ def laid_out(x: Array, layout: str) -> Array:
         if axis is None:
             return np.broadcast_to(np.array(x), x.shape)
         return np.broadcast_to(np.array(np.take(x, [0], axis)), x.shape)
+    if layout == "overlapping":
+        y = _windows(np.array(x, order="C"))
+        y.flags.writeable = False
+        return y
     raise ValueError(f"laid_out: layout is {layout!r}, expected one of {', '.join(LAYOUTS)}")
+
+
+def _windows(x: Array) -> Array:
+    """The first two axes longer than 1 as (windows, places in them) over one axis of memory."""
+    long = [k for k, size in enumerate(x.shape) if size > 1]
+    if len(long) < 2 or not x.size:
+        return x
+    last = np.moveaxis(x, long[:2], (-2, -1))
+    memory = np.concatenate([last[..., 0, :], last[..., 1:, -1]], axis=-1)
+    windows = np.lib.stride_tricks.sliding_window_view(memory, x.shape[long[1]], axis=-1)
+    return np.moveaxis(windows, (-2, -1), long[:2])
 
 
 def _all_axes(part: slice, ndim: int) -> Any:
@@ -123,20 +189,21 @@ def masks(shape: Shape | st.SearchStrategy[Shape]) -> st.SearchStrategy[NDArray[
 
 
 def _elements(values: str, dtype: np.dtype[Any], low: float, high: float) -> st.SearchStrategy[float]:
-    width: Any = min(64, 8 * dtype.itemsize)
-    if values == "special":
-        info = np.finfo(dtype)
-        special = [
-            np.nan,
-            np.inf,
-            -np.inf,
-            0.0,
-            -0.0,
-            float(info.smallest_subnormal),
-            float(info.max),
-            -float(info.max),
-        ]
-        return st.sampled_from(special) | st.floats(width=width)
+    width: Any = min(64, 8 * dtype.itemsize) if dtype.kind == "f" else 32
+    if values == "signed_zeros":
+        return st.sampled_from([0.0, -0.0])
+    if values in _BOUNDLESS:
+        info = _finfo(dtype)
+        least, most = float(info.smallest_subnormal), float(info.max)
+        rare = {
+            "nan": [np.nan],
+            "inf": [np.inf, -np.inf],
+            "subnormal": [sign * k * least for k in (1, 2, 5) for sign in (1, -1)],
+            "large": [sign * k * most for k in (1, 0.5, 0.25) for sign in (1, -1)],
+        }
+        if values == "special":
+            return st.sampled_from([0.0, -0.0, *(v for some in rare.values() for v in some)]) | st.floats(width=width)
+        return _elements("any", dtype, low, high) | st.sampled_from(rare[values])
     if values == "positive":
         low = 2.0**-4
     # Sixty-fourths are exact in every dtype, and far enough apart for finite differences.
@@ -148,6 +215,14 @@ def _elements(values: str, dtype: np.dtype[Any], low: float, high: float) -> st.
         return st.sampled_from([0.0, -0.0]) | grid
     fine = st.floats(low, high, width=width, allow_subnormal=False).filter(lambda k: k == 0 or abs(k) > 1e-3)
     return grid | fine
+
+
+def _finfo(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind == "f":
+        return np.finfo(dtype)
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)
 
 
 def _distinct(draw: st.DrawFn, shape: Shape, dtype: np.dtype[Any], low: float, high: float) -> Array:

@@ -17,7 +17,8 @@ class ConvGeometry:
     ----------
     input_shape : (N, C, *spatial)
     weight_shape : (K, C / groups, *kernel)
-    stride, padding, dilation : one size per spatial dimension
+    stride, dilation : one size per spatial dimension
+    padding : one size per spatial dimension, or "same" or "valid"
     groups : divides C and K
     output_shape : (N, K, *output), each output ⌊(size + 2 padding - dilation (kernel - 1) - 1) / stride⌋ + 1 ≥ 1
     """
@@ -25,7 +26,32 @@ class ConvGeometry:
     input_shape: Sizes
     weight_shape: Sizes
     stride: Sizes
+    padding: Sizes | str
+    dilation: Sizes
+    groups: int
+    output_shape: Sizes
+
+
+@dataclass(frozen=True)
+class ConvTransposeGeometry:
+    """A transposed convolution that is valid and has an output.
+
+    Attributes
+    ----------
+    input_shape : (N, C, *spatial)
+    weight_shape : (C, K / groups, *kernel)
+    stride, padding, dilation : one size per spatial dimension
+    output_padding : less than the stride or the dilation
+    groups : divides C and K
+    output_shape : (N, K, *output), each output (size - 1) stride - 2 padding + dilation (kernel - 1) + 1
+        + output_padding ≥ 1
+    """
+
+    input_shape: Sizes
+    weight_shape: Sizes
+    stride: Sizes
     padding: Sizes
+    output_padding: Sizes
     dilation: Sizes
     groups: int
     output_shape: Sizes
@@ -65,11 +91,13 @@ def conv_geometries(
     max_channels: int = 2,
     max_output: int = 3,
     min_batch: int = 0,
+    named_padding: bool = False,
 ) -> ConvGeometry:
     """Convolutions of `ndim` spatial dimensions; each size solved so that the output has 1 to `max_output` places.
 
-    `max_channels` is per group.
+    `max_channels` is per group. With `named_padding` the padding may be "valid", or "same" (then the stride is 1).
     """
+    form = draw(st.sampled_from(["sizes", "valid", "same"])) if named_padding else "sizes"
     n = draw(st.integers(min_batch, max(2, min_batch)))
     groups = draw(st.integers(1, max_groups))
     c, k = (draw(st.integers(1, max_channels)) for _ in range(2))
@@ -81,10 +109,14 @@ def conv_geometries(
     outputs: list[int] = []
     for _ in range(ndim):
         kernel.append(draw(st.integers(1, max_kernel)))
-        stride.append(draw(st.integers(1, max_stride)))
+        stride.append(draw(st.integers(1, max_stride)) if form != "same" else 1)
         dilation.append(draw(st.integers(1, max_dilation)))
         reach = dilation[-1] * (kernel[-1] - 1) + 1
-        padding.append(draw(st.integers(0, max_padding)))
+        padding.append(draw(st.integers(0, max_padding)) if form == "sizes" else 0)
+        if form == "same":
+            sizes.append(draw(st.integers(1, max_output)))
+            outputs.append(sizes[-1])
+            continue
         size, output = _solve(draw, reach, stride[-1], padding[-1], max_output)
         sizes.append(size)
         outputs.append(output)
@@ -92,8 +124,50 @@ def conv_geometries(
         (n, groups * c, *sizes),
         (groups * k, c, *kernel),
         tuple(stride),
-        tuple(padding),
+        tuple(padding) if form == "sizes" else form,
         tuple(dilation),
+        groups,
+        (n, groups * k, *outputs),
+    )
+
+
+@st.composite
+def conv_transpose_geometries(
+    draw: st.DrawFn,
+    ndim: int = 2,
+    *,
+    max_kernel: int = 3,
+    max_stride: int = 3,
+    max_padding: int = 2,
+    max_dilation: int = 2,
+    max_groups: int = 2,
+    max_channels: int = 2,
+    max_input: int = 3,
+    min_batch: int = 0,
+) -> ConvTransposeGeometry:
+    """Transposed convolutions of `ndim` spatial dimensions; the padding is no more than leaves an output.
+
+    `max_channels` is per group.
+    """
+    n = draw(st.integers(min_batch, max(2, min_batch)))
+    groups = draw(st.integers(1, max_groups))
+    c, k = (draw(st.integers(1, max_channels)) for _ in range(2))
+    columns: list[tuple[int, ...]] = []
+    for _ in range(ndim):
+        kernel, stride = draw(st.integers(1, max_kernel)), draw(st.integers(1, max_stride))
+        dilation, size = draw(st.integers(1, max_dilation)), draw(st.integers(1, max_input))
+        extra = draw(st.integers(0, max(stride, dilation) - 1))
+        full = (size - 1) * stride + dilation * (kernel - 1) + 1 + extra
+        padding = draw(st.integers(0, min(max_padding, (full - 1) // 2)))
+        columns.append((kernel, stride, dilation, size, extra, padding, full - 2 * padding))
+    kernels, strides, dilations, sizes, extras, paddings, outputs = zip(*columns, strict=True)
+    return ConvTransposeGeometry(
+        (n, groups * c, *sizes),
+        (groups * c, k, *kernels),
+        strides,
+        paddings,
+        extras,
+        dilations,
         groups,
         (n, groups * k, *outputs),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import DTypeLike, NDArray
 
 from tinynet.testing.strategies.shapes import Shape, shapes
 
@@ -82,6 +84,37 @@ def advanced_indices(draw: st.DrawFn, shape: Shape) -> Any:
         else:
             parts.append(_slice(draw, size, False))
     return parts[0] if len(parts) == 1 and draw(st.booleans()) else tuple(parts)
+
+
+def index_arrays(
+    shape: Shape, bound: int, *, negative: bool = False, repeats: bool = True, dtype: DTypeLike = np.int64
+) -> st.SearchStrategy[NDArray[Any]]:
+    """Integer arrays of indices into an axis of size `bound`: for gather and scatter, index_select, embeddings.
+
+    Parameters
+    ----------
+    shape : of the index array
+    bound : indices are 0 … bound - 1; it may be 0 where the shape has no element
+    negative : -bound … -1 too
+    repeats : whether indices may meet (their gradients add) or each names another place; then bound ≥ the size
+    dtype : of the result
+    """
+    size = math.prod(shape)
+    if bound < 0 or (bound == 0 and size):
+        raise ValueError(f"index_arrays: bound is {bound}, which leaves no index for shape {shape}")
+    if not size:
+        return st.just(np.zeros(shape, dtype))
+    if repeats:
+        return hnp.arrays(dtype, shape, elements=st.integers(-bound if negative else 0, bound - 1))
+    if size > bound:
+        raise ValueError(f"index_arrays: shape {shape} has {size} elements, more than {bound} different indices")
+
+    def place(order: list[int], below: list[bool]) -> NDArray[Any]:
+        chosen = [k - bound if b else k for k, b in zip(order[:size], below, strict=True)]
+        return np.array(chosen, dtype).reshape(shape)
+
+    signs = st.booleans() if negative else st.just(False)
+    return st.builds(place, st.permutations(range(bound)), st.lists(signs, min_size=size, max_size=size))
 
 
 def _one(draw: st.DrawFn, size: int, negative_steps: bool) -> Any:
