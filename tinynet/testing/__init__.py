@@ -9,12 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
+    from tinynet.testing.adapters import (
+        Adapter,
+        ForwardAdapter,
+        autograd_adapter,
+        jax_adapter,
+        tinynet_adapter,
+        torch_adapter,
+    )
     from tinynet.testing.gradients import assert_vjp, check_second_order, check_vjp
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
-    "adapters": "Adapter tinynet_adapter torch_adapter",
+    "adapters": "Adapter ForwardAdapter autograd_adapter jax_adapter tinynet_adapter torch_adapter",
     "gradients": "assert_vjp check_second_order check_vjp",
     "report": "ArgumentReport Comparison GradientReport",
 }
@@ -25,10 +32,13 @@ __all__ = [
     "Adapter",
     "ArgumentReport",
     "Comparison",
+    "ForwardAdapter",
     "GradientReport",
     "assert_vjp",
+    "autograd_adapter",
     "check_second_order",
     "check_vjp",
+    "jax_adapter",
     "strategies",
     "tinynet_adapter",
     "torch_adapter",

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinynet.testing.adapters import Adapter, Array, outputs_of
+from tinynet.testing.adapters import Adapter, Array, call, outputs_of
 
 
 class Subject(Protocol):
@@ -78,7 +78,8 @@ class EngineFunction:
         self.f, self.adapter, self.name = f, adapter, name
 
     def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        return tuple(self.adapter.to_numpy(y) for y in outputs_of(self.f(*self._tensors(args, ()))))
+        outputs = call(self.adapter, self.f, self._tensors(args, ()))
+        return tuple(self.adapter.to_numpy(y) for y in outputs_of(outputs))
 
     def gradients(
         self, args: Sequence[Any], cotangents: Sequence[Array | None], wrt: Sequence[int]
