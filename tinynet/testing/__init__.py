@@ -10,7 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinynet.testing.adapters import Adapter, tinynet_adapter, torch_adapter
+    from tinynet.testing.adapters import (
+        Adapter,
+        ForwardAdapter,
+        autograd_adapter,
+        jax_adapter,
+        tinynet_adapter,
+        torch_adapter,
+    )
     from tinynet.testing.forward import check_hvp, check_jvp
     from tinynet.testing.gradients import assert_vjp, check_grad, check_vjp, vjp_of
     from tinynet.testing.jacobian import JacobianMap, jacobian_map
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from tinynet.testing.report import ArgumentReport, Comparison, GradientReport
 
 TABLE = {
-    "adapters": "Adapter tinynet_adapter torch_adapter",
+    "adapters": "Adapter tinynet_adapter torch_adapter ForwardAdapter autograd_adapter jax_adapter",
     "forward": "check_hvp check_jvp",
     "gradients": "assert_vjp check_grad check_vjp vjp_of",
     "jacobian": "JacobianMap jacobian_map",
@@ -44,10 +51,12 @@ __all__ = [
     "Adapter",
     "ArgumentReport",
     "Comparison",
+    "ForwardAdapter",
     "GradientReport",
     "JacobianMap",
     "LawReport",
     "assert_vjp",
+    "autograd_adapter",
     "check_adjoint",
     "check_batch_independence",
     "check_causality",
@@ -61,6 +70,7 @@ __all__ = [
     "check_subgradient",
     "check_vjp",
     "jacobian_map",
+    "jax_adapter",
     "stateful",
     "strategies",
     "tinynet_adapter",

@@ -28,6 +28,7 @@ from tinynet.testing._properties import (
     draw_cotangents,
     forward_checked,
     gradients_of,
+    levelled,
     same_bits,
 )
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
@@ -88,9 +89,10 @@ def check_vjp(
 ) -> GradientReport:
     """Check the reverse-mode gradient of a function: <vjp(x; u), v> = d/dt <u, f(x + t v)>.
 
-    Several dense random cotangents u are drawn anew. Up to `max_entries` entries an argument has **every** entry
-    compared; a larger one a random sample of max_entries / 4. Every argument is also compared along dense random
-    directions, with no |v_i| below 1/2, in which each entry takes part.
+    Several dense random cotangents u are drawn anew; in the second of them small outputs count as much as large ones.
+    Up to `max_entries` entries an argument has **every** entry compared; a larger one a random sample of
+    max_entries / 4. Every argument is also compared along dense random directions, with no |v_i| below 1/2, in which
+    each entry takes part.
 
     *What is guaranteed.* An entry that is compared and off by more than rtol · Σ_k |u_k| |J_k| + noise is found, with
     noise = 512 eps · Σ_k |u_k| |f_k| over the outputs that depend on it (divided by max |x| where that is below 1), and
@@ -236,6 +238,7 @@ def check_once(subject: Subject, args: Sequence[Any], options: Options) -> Gradi
     try:
         outputs = forward_checked(subject, args)
         us = [draw_cotangents(outputs, rng) for _ in range(options.cotangents)]
+        us[1:2] = [levelled(outputs, u) for u in us[1:2]]
         gradients, skipped = gradients_of(subject, args, us, indices, given=given)
         problems, warnings = check_properties(subject, args, outputs, us, gradients, rng, options.rtol)
     except Problem as problem:

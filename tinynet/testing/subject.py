@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinynet.errors import DtypeError, OptionError
-from tinynet.testing.adapters import Adapter, Array, outputs_of, tinynet_adapter
+from tinynet.testing.adapters import Adapter, Array, call, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 
 
@@ -127,7 +127,7 @@ class EngineFunction:
         self.f, self.adapter, self.name = f, adapter, name
 
     def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        outputs = checked_outputs(self.f(*self._tensors(args, ())), self.name)
+        outputs = checked_outputs(call(self.adapter, self.f, self._tensors(args, ())), self.name)
         return tuple(self.adapter.to_numpy(y) for y in outputs)
 
     def prepared(self, args: Sequence[Any]) -> list[Any]:
