@@ -94,3 +94,15 @@ def test_nan_stays_where_it_was_read(cpu, normal):
     y = cpu.conv_forward(x, w, None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
     assert np.isnan(y[0, :, 0, 0]).all()
     assert np.isfinite(y[0, :, 1:, :]).all()
+
+
+def test_weight_gradient_where_the_output_leaves_some_of_the_input_out(cpu, close, normal):
+    """A kernel of one tap, and fewer outputs than inputs, as a transposed convolution with an output padding asks for."""
+    options = {"stride": (1, 1), "padding": (0, 0), "dilation": (2, 2), "groups": 1}
+    x, dy = normal(2, 3, 5, 6), normal(2, 4, 4, 5)
+    dw = cpu.conv_grad_weight(dy, x, kernel_size=(1, 1), **options)
+    close(dw[..., 0, 0], np.einsum("nohw,nchw->oc", dy, x[:, :, :4, :5]), 10)
+    dx = cpu.conv_grad_input(dy, dw, input_size=(5, 6), **options)
+    close(dx[:, :, :4, :5], np.einsum("nohw,oc->nchw", dy, dw[..., 0, 0]), 10)
+    assert not dx[:, :, 4:].any()
+    assert not dx[..., 5:].any()
