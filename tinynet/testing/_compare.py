@@ -130,9 +130,13 @@ class Comparer:
                 if failures >= max_failures:
                     return
 
+    def directions(self, i: int, vs: Sequence[Floats], gradients: Sequence[NDArray[Any]]) -> Iterable[list[Comparison]]:
+        """Compare the gradients along each v: one comparison per cotangent."""
+        return self._compare(i, [Direction(None, v) for v in vs], gradients) if vs else ()
+
     def direction(self, i: int, v: Floats, gradients: Sequence[NDArray[Any]]) -> list[Comparison]:
-        """Compare the gradients along v: one comparison per cotangent."""
-        return next(iter(self._compare(i, [Direction(None, v)], gradients)))
+        """Compare the gradients along one v."""
+        return next(iter(self.directions(i, [v], gradients)))
 
     def _compare(
         self,

@@ -72,7 +72,14 @@ class _Engine:
         self.name = name
         self._package = package
 
+        self._loaded: dict[str, ModuleType] = {}
+
     def _load(self, module: str = "") -> ModuleType:
+        if module not in self._loaded:
+            self._loaded[module] = self._imported(module)
+        return self._loaded[module]
+
+    def _imported(self, module: str) -> ModuleType:
         try:
             package = import_module(self._package)
         except ModuleNotFoundError as error:
@@ -90,7 +97,7 @@ class _Graph(_Engine):
     """The adapter of an engine with PyTorch's names: `tensor`, `requires_grad_`, `autograd.grad`, `detach`."""
 
     def from_numpy(self, array: Array, requires_grad: bool) -> Any:
-        tensor = self._load().tensor(np.array(array, order="C"))
+        tensor = self._load().from_numpy(np.array(array, order="C"))
         return tensor.requires_grad_() if requires_grad else tensor
 
     def to_numpy(self, value: Any) -> Array:

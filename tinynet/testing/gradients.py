@@ -328,9 +328,9 @@ def _check_argument(
         for comparison in comparer.direction(i, np.asarray(kinked, np.float64), gradients):
             if comparison.verdict != "unresolved":
                 report.add(comparison)
-    for _ in range(options.directions if x.size else 0):
-        v = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
-        found = comparer.direction(i, v, gradients)
+    count = options.directions if x.size else 0
+    vs = [rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape) for _ in range(count)]
+    for v, found in zip(vs, comparer.directions(i, vs, gradients), strict=True):
         if kinked.any() and any(c.verdict == "unresolved" for c in found):
             smooth = comparer.direction(i, np.where(kinked, 0.0, v), gradients)
             found = [s if c.verdict == "unresolved" else c for c, s in zip(found, smooth, strict=True)]
