@@ -172,6 +172,8 @@ class Comparer:
                 done = settled([directions[e].index or () for e in undecided], part)
                 undecided[:] = np.array(undecided)[~done].tolist()
                 part = part.at(~done)
+            if not undecided:
+                return
             judgements.append(_spread(part, undecided, len(directions)))
 
         # The dense directions are what shows where the complex step is wrong: they are for differences alone.

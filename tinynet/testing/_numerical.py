@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,12 @@ _OUTSIDE = (ValueError, ArithmeticError, IndexError, RuntimeError)  # what f may
 
 def default_rtol(dtypes: Sequence[np.dtype[Any]]) -> float:
     """The relative tolerance of gradients computed in these dtypes: the widest among them."""
-    return max((_RTOL.get(d.name, 1e-7) for d in dtypes), default=1e-7)
+    return max((_rtol_of(d) for d in dtypes), default=1e-7)
+
+
+@functools.cache
+def _rtol_of(dtype: np.dtype[Any]) -> float:
+    return _RTOL.get(dtype.name, 1e-7)
 
 
 def flatten_complex(outputs: Sequence[NDArray[Any]], shapes: Sequence[tuple[int, ...]]) -> NDArray[Any]:

@@ -24,6 +24,7 @@ the noise estimate follows J. J. Moré and S. M. Wild, "Estimating computational
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -279,11 +280,13 @@ def _differs(y: Floats, f0: Floats) -> NDArray[np.bool_]:
     return (y != f0) & ~(np.isnan(y) & np.isnan(f0))
 
 
+@functools.cache
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether numbers of this dtype can be differentiated: NumPy's real floats, and bfloat16."""
     return bool(np.issubdtype(dtype, np.floating)) or dtype.name == "bfloat16"
 
 
+@functools.cache
 def epsilon(dtype: np.dtype[Any]) -> float:
     """The spacing of the dtype's numbers at 1."""
     return 2.0**-7 if dtype.name == "bfloat16" else float(np.finfo(dtype).eps)
