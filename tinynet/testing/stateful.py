@@ -302,7 +302,19 @@ class _ViewMachine(RuleBasedStateMachine):
         raise AssertionError(f"{message}\n\nthe program, with the names of {self.engine.__name__}:\n{lines}") from cause
 
 
-_VIEWS = ["index", "transpose", "permute", "view", "reshape", "expand", "unsqueeze", "squeeze", "narrow", "detach"]
+_VIEWS = [
+    "index",
+    "transpose",
+    "permute",
+    "view",
+    "reshape",
+    "expand",
+    "unsqueeze",
+    "squeeze",
+    "narrow",
+    "detach",
+    "detach",
+]
 _CHANGES = ["add_", "mul_", "sub_", "setitem", "augment", "copy_", "sin_", "tanh_", "neg_", "zero_", "fill_"]
 
 
