@@ -200,6 +200,7 @@ class Comparer:
         """Finer ladders until each comparison passes; where none does, the ladder with the least error decides."""
         x, f, f0 = self.side.args[i], self.side.along(i), self.side.f0
         ladders: list[Derivative] = []
+        before: Judgement | None = None
         cotangents = range(len(judge.gradients))
         for base in _bases(x, d):
             ladder = differentiate(f, f0, x, [d], base, self.side.eps)
@@ -213,6 +214,9 @@ class Comparer:
                     done.setdefault(c, judgement.comparison(i, d.index, c, 0))
             if len(done) == len(cotangents):
                 return
+            if before is not None and _certain(before, judgement, [c for c in cotangents if c not in done]):
+                break
+            before = judgement
         changed, size = afar(f, f0, x, d)
         dependent |= changed
         # What an output of natural size 1 loses by cancelling nearly to 0: neither side knows a gradient better.
@@ -283,6 +287,15 @@ class _Judge:
             passed = decided & ~failed & (bound <= enough)
             kink = (jump > 0.05 * size) & (jump > enough)
         return Judgement(got, expected, tolerance + bound, bound, kink, converged, passed, failed)
+
+
+def _certain(first: Judgement, second: Judgement, cotangents: Sequence[int]) -> bool:
+    """Whether two ladders of different steps agree, within small bounds and away from kinks, that all of these fail."""
+    agree = np.abs(first.expected - second.expected) <= first.bound + second.bound
+    sharp = [
+        (j.failed & ~j.kink & (j.bound <= 1e-5 * np.abs(j.got - j.expected)))[list(cotangents)] for j in (first, second)
+    ]
+    return bool(agree[list(cotangents)].all() and sharp[0].all() and sharp[1].all())
 
 
 def _bases(x: NDArray[Any], d: Direction) -> list[float]:
