@@ -191,41 +191,51 @@ class Comparer:
                 for c in np.flatnonzero(judgement.passed[:, e]).tolist():
                     done.setdefault(c, judgement.comparison(i, directions[e].index, c, e))
             if len(done) < count:
-                self._slowly(i, directions[e], judge, dependent[e : e + 1], done)
+                at_once = [judgement.at(np.arange(len(directions)) == e) for judgement in judgements]
+                self._slowly(i, directions[e], judge, dependent[e : e + 1], done, at_once)
             yield [done[c] for c in range(count)]
 
     def _slowly(
-        self, i: int, d: Direction, judge: _Judge, dependent: NDArray[np.bool_], done: dict[int, Comparison]
+        self,
+        i: int,
+        d: Direction,
+        judge: _Judge,
+        dependent: NDArray[np.bool_],
+        done: dict[int, Comparison],
+        judgements: list[Judgement],
     ) -> None:
-        """Finer ladders until each comparison passes; where none does, the ladder with the least error decides."""
+        """Finer ladders until each comparison passes, or two oracles are certain that it fails; `done` gets the rest.
+
+        Where neither happens, the ladder with the least error decides. `judgements` are those made so far.
+        """
         x, f, f0 = self.side.args[i], self.side.along(i), self.side.f0
+        left = [c for c in range(len(judge.gradients)) if c not in done]
         ladders: list[Derivative] = []
-        before: Judgement | None = None
-        cotangents = range(len(judge.gradients))
-        for base in _bases(x, d):
+        certain = len(judgements) > 1 and _certain(judgements[-2], judgements[-1], left)
+        for base in [] if certain else _bases(x, d):
             ladder = differentiate(f, f0, x, [d], base, self.side.eps)
             if d.v.any() and not ladder.directions[0].v.any():
                 continue  # the steps vanish in x's own spacing
             ladders.append(ladder)
             dependent |= ladder.moved
-            judgement = judge(ladder, dependent)
-            for c in cotangents:
-                if judgement.passed[c, 0]:
-                    done.setdefault(c, judgement.comparison(i, d.index, c, 0))
-            if len(done) == len(cotangents):
+            judgements.append(judge(ladder, dependent))
+            for c in left:
+                if judgements[-1].passed[c, 0]:
+                    done[c] = judgements[-1].comparison(i, d.index, c, 0)
+            left = [c for c in left if c not in done]
+            if not left:
                 return
-            if before is not None and _certain(before, judgement, [c for c in cotangents if c not in done]):
+            if len(judgements) > 1 and _certain(judgements[-2], judgements[-1], left):
                 break
-            before = judgement
         changed, size = afar(f, f0, x, d)
         dependent |= changed
         # What an output of natural size 1 loses by cancelling nearly to 0: neither side knows a gradient better.
         natural = np.minimum(size, max(1.0, float(np.max(np.abs(x), where=np.isfinite(x), initial=0.0))))
         lost = self.absolute @ np.where(dependent[0], 4 * self.side.eps * natural, 0.0)
         final = [(ladder.base, judge(ladder, dependent, final=True)) for ladder in ladders]
-        for c in set(cotangents) - set(done):
+        for c in left:
             judged = []
-            for base, j in final:
+            for base, j in final or [(QUICK[0], judgements[-1])] * certain:
                 comparison = j.comparison(i, d.index, c, 0)
                 if comparison.verdict == "fail" and comparison.error <= comparison.bound + lost[c] / base:
                     comparison = dataclasses.replace(comparison, verdict="unresolved")
