@@ -289,4 +289,13 @@ def is_float(dtype: np.dtype[Any]) -> bool:
 @functools.cache
 def epsilon(dtype: np.dtype[Any]) -> float:
     """The spacing of the dtype's numbers at 1."""
-    return 2.0**-7 if dtype.name == "bfloat16" else float(np.finfo(dtype).eps)
+    return float(finfo(dtype).eps)
+
+
+def finfo(dtype: np.dtype[Any]) -> Any:
+    """NumPy's `finfo`, of bfloat16 too."""
+    if dtype.name == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.finfo(dtype)
+    return np.finfo(dtype)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tinynet.errors import DtypeError, OptionError, RangeError, ShapeError
 from tinynet.testing.adapters import Adapter
+from tinynet.testing.derivative import epsilon, finfo, is_float
 
 __all__ = [
     "LawReport",
@@ -138,7 +139,7 @@ class _Check:
 
     def fresh(self, a: Array) -> Array:
         """Other data like `a`: normal numbers of its size, or its own elements in another order."""
-        if _is_float(a.dtype):
+        if is_float(a.dtype):
             size = np.abs(a[np.isfinite(a)].astype(np.float64)).max(initial=0.0) or 1.0
             return np.asarray((self.rng.standard_normal(a.shape) * size).astype(a.dtype))
         return self.rng.permutation(a.reshape(-1)).reshape(a.shape)
@@ -147,7 +148,7 @@ class _Check:
         """Raise _Broken unless both agree; `size` is of numbers that went into them, if larger than they are."""
         if got.shape != expected.shape:
             raise _Broken(f"{what}: shape {got.shape}, expected {expected.shape}")
-        eps = max(_epsilon(a.dtype) for a in (got, expected, *(self.args[i] for i in self.which)))
+        eps = max(_eps(a) for a in (got, expected, *(self.args[i] for i in self.which)))
         rtol = (_ROUNDINGS * eps if self.rtol is None else self.rtol) * factor
         a, b = (np.asarray(v, np.float64) for v in (got, expected))
         with np.errstate(all="ignore"):
@@ -343,7 +344,7 @@ def check_shift_invariance(
     """
     check = _Check("shift invariance", f, args, which, adapter, seed, rtol)
     for i in check.which:
-        if not _is_float(check.args[i].dtype):
+        if not is_float(check.args[i].dtype):
             raise DtypeError(f"shift invariance: argument {i} has dtype {check.args[i].dtype}, expected floating")
 
     def shifted(a: Array, c: float) -> Array:
@@ -394,15 +395,15 @@ def check_causality(
         raise OptionError("causality: pass a vjp for functions of arrays, or an adapter, not both")
 
     def after(a: Array, t: int, value: float | None) -> Array:
-        if value is None or not _is_float(a.dtype):
+        if value is None or not is_float(a.dtype):
             return _put(a, slice(t + 1, n), axis, check.fresh)
-        big = float(_finfo(a.dtype).max) / 4
+        big = float(finfo(a.dtype).max) / 4
         return _put(a, slice(t + 1, n), axis, lambda part: np.full_like(part, big if value == 1 else value))
 
     def gradients(y: Array, o: int, t: int) -> None:
         u = np.zeros(y.shape)
         u[(slice(None),) * o + (slice(0, t + 1),)] = check.rng.standard_normal(_take(y, slice(0, t + 1), o).shape)
-        floats = [i for i in check.which if _is_float(check.args[i].dtype)]
+        floats = [i for i in check.which if is_float(check.args[i].dtype)]
         if vjp is not None:
             given = vjp(*check.args, u.astype(y.dtype))
             found = [np.asarray(given[i]) for i in floats]
@@ -437,7 +438,7 @@ def check_causality(
             moved = check(check.changed(lambda a: _put(a, slice(t, t + 1), axis, check.fresh)))  # noqa: B023
             if np.array_equal(_take(moved, slice(t, t + 1), o), _take(y, slice(t, t + 1), o), equal_nan=True):
                 raise _Broken(f"the result at {t} does not depend on the arguments at {t}")
-            if (adapter is not None or vjp is not None) and _is_float(y.dtype):
+            if (adapter is not None or vjp is not None) and is_float(y.dtype):
                 gradients(y, o, t)
 
     return check.report(run)
@@ -466,7 +467,7 @@ def check_adjoint(
     if draws < 1:
         raise OptionError(f"adjoint: draws must be ≥ 1, got {draws}")
     given = [v if isinstance(v, np.ndarray) else np.zeros(v) for v in (x, y)]
-    if wrong := [v.dtype for v in given if not _is_float(v.dtype)]:
+    if wrong := [v.dtype for v in given if not is_float(v.dtype)]:
         raise DtypeError(f"adjoint: expected floating arrays, got dtype {wrong[0]}")
     check = _Check("adjoint", f, given, None, adapter, seed, rtol)
     if not callable(g):
@@ -506,7 +507,7 @@ def check_linearity(
     """
     check = _Check("linearity", f, args, which, adapter, seed, rtol)
     for i in check.which:
-        if not _is_float(check.args[i].dtype):
+        if not is_float(check.args[i].dtype):
             raise DtypeError(f"linearity: argument {i} has dtype {check.args[i].dtype}, expected floating")
 
     def run() -> None:
@@ -545,17 +546,5 @@ def _reordered(y: Array, order: Any, axis: int, n: int) -> Array:
     return np.take(y, order, axis)
 
 
-def _is_float(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype.name == "bfloat16"
-
-
-def _finfo(dtype: np.dtype[Any]) -> Any:
-    if dtype.kind == "f":
-        return np.finfo(dtype)
-    import ml_dtypes
-
-    return ml_dtypes.finfo(dtype)
-
-
-def _epsilon(dtype: np.dtype[Any]) -> float:
-    return float(_finfo(dtype).eps) if _is_float(dtype) else 2.0**-52
+def _eps(a: Array) -> float:
+    return epsilon(a.dtype) if is_float(a.dtype) else 2.0**-52

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import DTypeLike, NDArray
 
+from tinynet.testing.derivative import finfo
 from tinynet.testing.strategies.shapes import Shape, shapes
 
 Array = NDArray[Any]
@@ -193,7 +194,7 @@ def _elements(values: str, dtype: np.dtype[Any], low: float, high: float) -> st.
     if values == "signed_zeros":
         return st.sampled_from([0.0, -0.0])
     if values in _BOUNDLESS:
-        info = _finfo(dtype)
+        info = finfo(dtype)
         least, most = float(info.smallest_subnormal), float(info.max)
         rare = {
             "nan": [np.nan],
@@ -215,14 +216,6 @@ def _elements(values: str, dtype: np.dtype[Any], low: float, high: float) -> st.
         return st.sampled_from([0.0, -0.0]) | grid
     fine = st.floats(low, high, width=width, allow_subnormal=False).filter(lambda k: k == 0 or abs(k) > 1e-3)
     return grid | fine
-
-
-def _finfo(dtype: np.dtype[Any]) -> Any:
-    if dtype.kind == "f":
-        return np.finfo(dtype)
-    import ml_dtypes
-
-    return ml_dtypes.finfo(dtype)
 
 
 def _distinct(draw: st.DrawFn, shape: Shape, dtype: np.dtype[Any], low: float, high: float) -> Array:
