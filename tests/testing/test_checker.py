@@ -284,7 +284,8 @@ def test_the_jump_of_the_slope() -> None:
 def test_import_loads_no_engine() -> None:
     code = (
         "import sys, tinynet.testing\n"
-        "print(sorted({'numba', 'scipy', 'hypothesis', 'torch', 'jax', 'tinynet._tensor', 'tinynet_kernels'} & set(sys.modules)))\n"
+        "heavy = {'numba', 'scipy', 'hypothesis', 'torch', 'jax', 'tinynet._tensor', 'tinynet_kernels'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
         "tinynet.testing.strategies.shapes()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -35,21 +35,20 @@ def draw_cotangents(outputs: Sequence[NDArray[Any]], rng: np.random.Generator) -
 
 
 def levelled(outputs: Sequence[NDArray[Any]], us: Sequence[NDArray[Any] | None]) -> tuple[NDArray[Any] | None, ...]:
-    """Cotangents larger for smaller outputs, up to 2^20 times, so that each contributes alike: |u_k| ~ max |f| / |f_k|.
+    """Cotangents smaller for larger outputs, by up to 2^-20, so that each contributes alike: |u_k| ~ min |f| / |f_k|.
 
-    Under dense cotangents of one size, an output of 1e-3 hides behind one of 1e3. Not for halves, which would overflow.
+    Under dense cotangents of one size, an output of 1e-3 hides behind one of 1e3. Not for halves, which would underflow.
     """
-    sizes = [
-        np.max(np.abs(y), where=np.isfinite(y), initial=0.0) for y, u in zip(outputs, us, strict=True) if u is not None
-    ]
-    largest = float(max(sizes, default=0.0))
-    if largest == 0 or any(u is not None and u.dtype.itemsize < 4 for u in us):
+    floating = [np.abs(y[np.isfinite(y)]) for y, u in zip(outputs, us, strict=True) if u is not None]
+    sizes = np.concatenate([np.zeros(0), *(y.ravel() for y in floating)])
+    if not sizes.any() or any(u is not None and u.dtype.itemsize < 4 for u in us):
         return tuple(us)
+    low = max(float(sizes.min()), float(sizes.max()) * 2.0**-20)
     result = []
     for y, u in zip(outputs, us, strict=True):
         if u is not None:
-            share = np.abs(np.where(np.isfinite(y), y, largest)) / largest
-            u = np.asarray(u * np.exp2(-np.round(np.log2(np.clip(share, 2.0**-20, 1.0)))), u.dtype)
+            excess = np.clip(np.abs(np.where(np.isfinite(y), y, low)) / low, 1.0, 2.0**20)
+            u = np.asarray(u * np.exp2(-np.round(np.log2(excess))), u.dtype)
         result.append(u)
     return tuple(result)
 
