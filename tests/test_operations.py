@@ -219,6 +219,12 @@ def test_kernel_is_the_definition(record: OpRecord, data: st.DataObject) -> None
     check_definition(record, data.draw(record.inputs))
 
 
+@every(lambda r: r.kind == "fused")
+def test_kernel_is_the_definition_at_the_edges(record: OpRecord) -> None:
+    for c in record.edges:
+        check_definition(record, c)
+
+
 def operations_of(y: Any) -> set[str]:
     """The classes of the operations in the graph of a tensor."""
     found, seen, stack = set(), set(), [y.node]

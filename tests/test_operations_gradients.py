@@ -38,6 +38,13 @@ def test_gradient(record: OpRecord, data: st.DataObject, seed: int) -> None:
 
 
 @differentiable
+def test_gradient_of_a_plain_call(record: OpRecord) -> None:
+    """The call of the table that is not trivial, which no draw has to find."""
+    check_gradient(record, record.edges[-1])
+    check_gradient_of_gradient(record, record.edges[-1])
+
+
+@differentiable
 @examples(2)
 @given(data=st.data(), seed=st.integers(0, 2**16))
 def test_second_order(record: OpRecord, data: st.DataObject, seed: int) -> None:

@@ -73,7 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.perf_counter()
     cases = all_cases()
     print(f"{len(chosen)} mutants on {len(cases)} calls, drawn in {time.perf_counter() - began:.0f} s", flush=True)
-    outcomes = [try_mutant(m, cases) for m in chosen]
+    outcomes = []
+    for m in chosen:
+        outcomes.append(o := try_mutant(m, cases))
+        if o.counts and not o.killed and reason(m.name) is None:
+            print(f"survived {o.checks} checks: {m.name}", flush=True)
     print(report(outcomes))
     print(f"{time.perf_counter() - began:.0f} s")
     return 0 if score(outcomes) >= FLOOR else 1

@@ -19,7 +19,7 @@ from tinynet.autograd.fused import Fused
 
 TABLE = [*RECORDS, *USES]
 DRAWN, KEPT = 60, 10
-LARGEST, ENOUGH = 80, 16  # elements of a call: at most, and from where on more say no more
+LARGEST, ENOUGH = 200, 24  # elements of a call: at most, and from where on more say no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,8 @@ def drawn(record: OpRecord) -> list[Call]:
 def cases_of(name: str) -> tuple[Case, ...]:
     """Calls of the record of that name; the most telling first: each next one has most that those before it lack."""
     record = next(r for r in TABLE if r.names[0] == name)
-    pool = [c for call in drawn(record) if (c := case(record, call)) is not None and _size(call) <= LARGEST]
+    smooth = record.edges if record.smooth is None else record.edges[-1:]  # the others may be kinks
+    pool = [c for call in [*drawn(record), *smooth] if (c := case(record, call)) is not None and _size(call) <= LARGEST]
     solid = [c for c in pool if all(a.size > 1 for a in _floats(c.call))]
     chosen = _spread(solid, KEPT - 2)
     return (*chosen, *_spread([c for c in pool if c not in chosen], KEPT - len(chosen)))

@@ -17,7 +17,7 @@ from tests.mutation.source import replaced, tree_of
 from tests.mutation.targets import Operation, Site, backward_launchers, differentiable, rules, sites
 from tinynet.autograd.fused import Fused
 
-PER_KERNEL = 40  # changes of one function of a kernel: of more, those with the lowest numbers
+PER_KERNEL = 25  # changes of one function of a kernel: of more, those with the lowest numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,22 +26,10 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 }  # fmt: skip
 # Calls whose first argument is no candidate for the result
 STRUCTURE = {
-    "type",
-    "asarray",
-    "float64",
-    "range",
-    "prange",
-    "len",
-    "tuple",
-    "list",
-    "zip",
-    "enumerate",
-    "int",
-    "float",
-    "iter",
-    "sum",
-    "getattr",
-}
+    "range", "prange", "len", "tuple", "list", "zip", "enumerate", "int", "float", "iter", "sum", "getattr", "type",
+    "asarray", "float64",
+}  # fmt: skip
+METHODS = {"reshape", "transpose", "astype", "copy"}  # x.reshape(…): what is left without the call is x
 # What decides where and how fast something is computed, or in which width, and never what
 SPEED = {"isinstance", "kernels_for", "contiguous", "gemm_address", "errstate", "ascontiguousarray", "may_share_memory"}
 BLOCKS = {"_CHUNK", "_CHUNKS", "_ROWS", "_COLUMNS", "_PARTIAL_SUMS", "work"}
@@ -204,6 +192,8 @@ def _call(node: ast.Call) -> Iterator[Change]:
         if stop:
             later = [ast.BinOp(node.args[0], ast.Add(), ast.Constant(1)), *node.args[1:]]
             yield "loop", ast.Call(node.func, later, [])
+    elif isinstance(node.func, ast.Attribute) and name in METHODS:
+        yield "drop", node.func.value
     elif plain and plain[0] is node.args[0] and name not in STRUCTURE:
         if name == "where" and len(plain) == 3:
             yield "mask", plain[1]

@@ -82,12 +82,16 @@ def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
                 yield "subgradient", f"{record}: {s.call}", lambda r=record, s=s: check_subgradient(r, s)  # type: ignore[misc]
     yield from map(second, indirect[:FIRST])
     yield from map(gradient, direct[FIRST:MOST])
-    for c in direct[:FIRST]:
+    for c in (direct or indirect)[:FIRST]:
         yield "one argument alone", repr(c), lambda c=c: check_each_alone(c.record, c.call)  # type: ignore[misc]
         yield "again after others", repr(c), lambda c=c: check_nothing_remembered(c.record, c.call)  # type: ignore[misc]
     for c in direct[:MOST]:
         if c.record.kind == "fused":
             yield "definition", repr(c), lambda c=c: check_definition(c.record, c.call)  # type: ignore[misc]
+    for record in TABLE:
+        if record.kind == "fused" and record.names[0] in names:
+            for c in record.edges:
+                yield "definition", f"{record}: {c}", lambda r=record, c=c: check_definition(r, c)  # type: ignore[misc]
     yield from map(second, indirect[FIRST : MOST // 2])
     if "engine" in mutant.operations:  # everything may go through it
         yield from map(gradient, direct[MOST : 4 * MOST])

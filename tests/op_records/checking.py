@@ -42,9 +42,25 @@ def check_gradient(record: OpRecord, c: Call, seed: int = 0) -> None:
 
 
 def check_gradient_of_gradient(record: OpRecord, c: Call, seed: int = 0) -> None:
-    """The gradient of the gradient is the numerical derivative of the gradient."""
+    """The gradient of the gradient is the numerical derivative of the gradient, which is the one without a graph."""
     if wrt := wanted(record, c):
+        check_gradient_with_graph(record, c)
         check_second_order(of_arrays(record, c), c.args, wrt=wrt, seed=seed, **EFFORT).raise_if_failed()
+
+
+def check_gradient_with_graph(record: OpRecord, c: Call) -> None:
+    """A gradient to differentiate has the value of one that is not."""
+    wrt = wanted(record, c)
+    args = tensors(c, wrt)
+    outputs = outputs_of(record(*args, **c.options))
+    given = [(y, tn.from_numpy(u)) for y, u in zip(outputs, cotangents(outputs), strict=True) if u is not None]
+    if not given:
+        return
+    ys, us = zip(*given, strict=True)
+    found = tn.autograd.grad(list(ys), [args[i] for i in wrt], list(us), create_graph=True, allow_unused=True)
+    recorded = [np.zeros_like(c.args[i]) if g is None else g.detach().numpy() for i, g in zip(wrt, found, strict=True)]
+    same = Tolerance(max(record.tolerance.roundings, 64), 1, "the same sums in another order")
+    assert_close(gradients_with(record, c, wrt), recorded, same, floating_inputs(c), f"{c}: gradient without a graph")
 
 
 def check_subgradient(record: OpRecord, s: Subgradient) -> None:

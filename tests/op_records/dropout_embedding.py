@@ -53,7 +53,7 @@ RECORDS = [
             arrays(d.SMALL), p=st.sampled_from([0.0, 0.25, 0.9, 1.0]), training=st.booleans(), inplace=st.booleans()
         ),
         "fused",
-        edges=d.UNARY_EDGES,
+        edges=(call(d.numbers(16390, step=0.001)), *d.UNARY_EDGES),  # more than a block of 16384
         refusals=(
             refused(r"dropout.*p must.*1\.5", ValueError, ONES(2), 1.5),
             refused("dropout.*p must", ValueError, ONES(2), -0.1),

@@ -90,8 +90,8 @@ def of_values(f: Any) -> Any:
     return lambda *a: f(*map(tn.tensor, a))
 
 
-def use(f: Any, inputs: Any) -> OpRecord:
-    edge = Call((d.numbers(2, 2), d.numbers(1, 2)))
+def use(f: Any, inputs: Any, y: tuple[int, int] = (1, 2)) -> OpRecord:
+    edge = Call((d.numbers(2, 2), d.numbers(*y)))
     return OpRecord((f.__name__,), f, of_values(f), inputs, "composite", (0, 1), edges=(edge,), tolerance=SUMMED)
 
 
@@ -105,6 +105,6 @@ GROWN = d.pairs("any", min_side=1).map(lambda c: Call((c.args[0] + np.zeros_like
 USES = [
     *(use(f, matrices()) for f in OF_MATRICES),
     use(copied, GROWN),
-    use(part_scaled, columns()),
+    use(part_scaled, columns(), (3, 1)),
     use(promoted, matrices((np.float32, np.float64))),
 ]
