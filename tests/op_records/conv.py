@@ -162,6 +162,15 @@ def depthwise(n: int) -> tuple[Call, ...]:
     )
 
 
+def grown(n: int) -> tuple[Call, ...]:
+    """Kernels of one tap whose output is larger than their input, as output_padding < dilation allows."""
+    size, one = (2, 3, 2)[-n:], (1,) * n
+    return (
+        call(d.numbers(1, 2, *size), d.numbers(2, 2, *one), dilation=2, output_padding=1, groups=2),
+        call(d.numbers(8, 3, *size), d.numbers(3, 4, *one), dilation=2, output_padding=1),
+    )
+
+
 def record(n: int, transposed: bool) -> OpRecord:
     name = f"conv_transpose{n}d" if transposed else f"conv{n}d"
     one, spatial = (1,) * n, tuple(range(3, 3 + n))
@@ -176,7 +185,7 @@ def record(n: int, transposed: bool) -> OpRecord:
             call(np.ones((0, 1, *spatial)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, 1, *one)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, *spatial)), np.ones((1, 2, *one) if transposed else (2, 1, *one))),
-            *(() if transposed else (*LARGE.get(n, ()), *depthwise(n))),
+            *(grown(n) if transposed else (*LARGE.get(n, ()), *depthwise(n))),
             call(d.numbers(2, 2, *spatial), d.numbers(2, 2, *((2,) * n)), d.numbers(2), stride=2, padding=1),
         ),
         refusals=(

@@ -49,7 +49,7 @@ def conv_forward(
         depthwise.forward(work, *flat, images, filters, filters // groups, *geometry)
         return y
     pixels, taps = product(out), channels * product(kernel_size)
-    direct = _is_matrix_product(kernel_size, stride, padding)
+    direct = _is_matrix_product(size, kernel_size, stride, padding, out)
     tile = _tile(pixels, taps, images * groups)
     chunks = min(_CHUNKS, images * groups * -(-pixels // tile))
     columns = np.empty((chunks, 0 if direct else taps * tile), x.dtype)
@@ -89,7 +89,7 @@ def conv_grad_input(
     if channels == 1 and groups > 1:
         depthwise.grad_input(work, *flat, images, groups, filters // groups, *geometry)
         return dx
-    direct = _is_matrix_product(kernel_size, stride, padding)
+    direct = _is_matrix_product(size, kernel_size, stride, padding, out)
     blocks = min(channels, max(1, -(-_CHUNKS // (images * groups))))
     step = -(-channels // blocks)
     blocks = -(-channels // step)
@@ -126,7 +126,7 @@ def conv_grad_weight(
         dw = np.empty(shape, dy.dtype)
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
-    direct = _is_matrix_product(kernel_size, stride, padding)
+    direct = _is_matrix_product(size, kernel_size, stride, padding, out)
     tile = _tile(pixels, taps, images)
     chunks = min(_PARTIAL_SUMS, images * -(-pixels // tile))
     columns = np.empty((chunks, 0 if direct else taps * tile), dy.dtype)
@@ -162,8 +162,9 @@ def _geometry(
     )  # fmt: skip
 
 
-def _is_matrix_product(kernel_size: Ints, stride: Ints, padding: Ints) -> bool:
-    return set(kernel_size) == {1} and set(stride) == {1} and set(padding) == {0}
+def _is_matrix_product(size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, out: Ints) -> bool:
+    """Whether pixel p of the one side meets pixel p of the other; with an output_padding the sizes differ."""
+    return set(kernel_size) == {1} and set(stride) == {1} and set(padding) == {0} and tuple(size) == tuple(out)
 
 
 def _tile(pixels: int, taps: int, items: int) -> int:
