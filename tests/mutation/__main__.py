@@ -60,6 +60,8 @@ def report(outcomes: list[Outcome]) -> str:
     lines += [f"survived: {o.mutant.name}: {reason(o.mutant.name) or 'NOT EXPLAINED'}" for o in survivors]
     without = sum(not o.counts for o in outcomes)
     lines.append(f"{without} changes of values had no effect on any call, and count as none")
+    counted = [o for o in outcomes if o.counts]
+    lines.append(f"killed: {sum(o.killed for o in counted)} of {len(counted)}, equivalents among them")
     lines.append(f"score: {100 * score(outcomes):.2f} % (floor {100 * FLOOR:g} %)")
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ from tinynet.autograd.fused import Fused
 
 TABLE = [*RECORDS, *USES]
 DRAWN, KEPT = 60, 10
+FEW = 20  # draws where not everything is asked for
 LARGEST, ENOUGH = 200, 24  # elements of a call: at most, and from where on more say no more
 
 
@@ -86,12 +87,12 @@ def features(c: Case) -> set[Any]:
     return found | {(n, f) for n in kernels for f in found} | set(c.second)
 
 
-def drawn(record: OpRecord) -> list[Call]:
+def drawn(record: OpRecord, count: int) -> list[Call]:
     """The first calls that the record's strategy gives, the same in every run."""
     calls: list[Call] = []
 
     @settings(
-        max_examples=DRAWN, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(record.points)
@@ -103,11 +104,15 @@ def drawn(record: OpRecord) -> list[Call]:
 
 
 @functools.cache
-def cases_of(name: str) -> tuple[Case, ...]:
+def cases_of(name: str, count: int = DRAWN) -> tuple[Case, ...]:
     """Calls of the record of that name; the most telling first: each next one has most that those before it lack."""
     record = next(r for r in TABLE if r.names[0] == name)
     smooth = record.edges if record.smooth is None else record.edges[-1:]  # the others may be kinks
-    pool = [c for call in [*drawn(record), *smooth] if (c := case(record, call)) is not None and _size(call) <= LARGEST]
+    pool = [
+        c
+        for call in [*drawn(record, count), *smooth]
+        if (c := case(record, call)) is not None and _size(call) <= LARGEST
+    ]
     solid = [c for c in pool if all(a.size > 1 for a in _floats(c.call))]
     chosen = _spread(solid, KEPT - 2)
     return (*chosen, *_spread([c for c in pool if c not in chosen], KEPT - len(chosen)))

@@ -58,6 +58,17 @@ def _block(a: Array, offset: int, ld: int, rows: int, columns: int) -> Array:
     return np.array([a[offset + i * ld : offset + i * ld + columns] for i in range(rows)]).reshape(rows, columns)
 
 
+class _NumPy:
+    """NumPy, but for one thing: what a kernel forgets to write is NaN (or a huge number), and not what lay there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, shape: Any, dtype: Any = np.float64) -> Array:
+        kind = np.dtype(dtype).kind
+        return np.full(shape, np.nan if kind == "f" else np.iinfo(dtype).max if kind in "iu" else False, dtype)
+
+
 GIVEN: dict[str, dict[str, Any]] = {
     "numba": {"prange": range},
     "jit": {"kernel": plain_kernel, "inner": plain_inner},
@@ -91,6 +102,7 @@ def module(name: str) -> _Namespace:
         else:
             body.append(node)
     exec(compile(ast.Module(body, []), str(path), "exec"), scope)
+    scope["np"] = _NumPy()
     return _Namespace(scope)
 
 

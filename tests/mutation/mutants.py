@@ -59,7 +59,7 @@ def of_source(site: Site) -> Iterator[Mutant]:
         def switched(mutant: Mutant, tree: Any = tree) -> Iterator[None]:
             mutant.effect[0] = True
             # wrong shapes that reach compiled code would write anywhere; plain kernels raise
-            with replaced(site.function, tree), kernels.exchanged(list(site.launchers or backward_launchers())):
+            with replaced(site.function, tree()), kernels.exchanged(list(site.launchers or backward_launchers())):
                 yield
 
         yield Mutant(name, kind, family, site.operations, switched)

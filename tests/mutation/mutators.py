@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -229,38 +230,36 @@ class _Put(ast.NodeTransformer):
         return self.new if node is self.place else self.generic_visit(node)
 
 
-def mutations(tree: Function, kernels: Collection[str] = ()) -> list[tuple[str, str, Function]]:
-    """(kind, what became what, the changed tree) for every single change; texts that come again are numbered.
+def mutations(tree: Function, kernels: Collection[str] = ()) -> list[tuple[str, str, Callable[[], Function]]]:
+    """(kind, what became what, how to make the changed tree), one by one; texts that come again are numbered.
 
     `kernels`: the names of functions whose first argument is their amount of work.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kernels:
             node.launch = True  # type: ignore[attr-defined]
-    out: list[tuple[str, str, Function]] = []
+    out: list[tuple[str, str, Callable[[], Function]]] = []
     seen: dict[str, int] = {}
-    known = set()
     for node in places(tree):
-        for kind, new in changes(node):
-            # one copy serves as the mutant; the original tree, with the node in it, is only looked at
-            memo: dict[int, Any] = {}
-            clone = copy.deepcopy(tree, memo)
-            place, put = memo[id(node)], copy.deepcopy(new)
-            changed = ast.fix_missing_locations(_Put(place, put).visit(clone))
-            dump = ast.dump(changed)
-            if dump in known:
-                continue
-            known.add(dump)
-            text = f"{_short(node)} → {_short(new)}"
+        for text, (kind, new) in {
+            f"{_short(node)} → {_short(new)}": (kind, new) for kind, new in changes(node)
+        }.items():
             seen[text] = seen.get(text, 0) + 1
-            out.append((kind, text if seen[text] == 1 else f"{text} #{seen[text]}", changed))
+            out.append((kind, text if seen[text] == 1 else f"{text} #{seen[text]}", partial(_changed, tree, node, new)))
     return out
+
+
+def _changed(tree: Function, node: ast.AST, new: ast.AST) -> Function:
+    """A copy of the tree with `new` in place of `node`."""
+    memo: dict[int, Any] = {}
+    clone = copy.deepcopy(tree, memo)
+    return ast.fix_missing_locations(_Put(memo[id(node)], copy.deepcopy(new)).visit(clone))  # type: ignore[no-any-return]
 
 
 def _short(node: ast.AST) -> str:
     if isinstance(node, ast.Pass):
         return "nothing"
-    text = ast.unparse(ast.fix_missing_locations(copy.deepcopy(node)))
+    text = ast.unparse(node if hasattr(node, "lineno") else ast.fix_missing_locations(copy.deepcopy(node)))
     if isinstance(node, ast.If | ast.For | ast.While):
         text = text.splitlines()[0]
     text = " ".join(text.split())

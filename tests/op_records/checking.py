@@ -91,7 +91,7 @@ def gradients_with(record: OpRecord, c: Call, wrt: Sequence[int]) -> list[np.nda
 
 
 def forward_with(record: OpRecord, c: Call, wrt: Sequence[int], i: int) -> list[np.ndarray]:
-    """What the gradient of argument `i` gives back to the cotangents, while only `wrt` require a gradient."""
+    """The cotangents' gradient of the gradient of argument `i`, while only `wrt` require one, and, if several, get one."""
     args = tensors(c, wrt)
     outputs = outputs_of(record(*args, **c.options))
     given = [
@@ -103,7 +103,10 @@ def forward_with(record: OpRecord, c: Call, wrt: Sequence[int], i: int) -> list[
         return []
     ys, us = zip(*given, strict=True)
     (g,) = tn.autograd.grad(list(ys), [args[i]], list(us), create_graph=True, allow_unused=True)
-    return [] if g is None else gradients_of([g], us, cotangents([g], 1))
+    if g is None:
+        return []
+    inputs = [*us, *(args[j] for j in wrt if len(wrt) > 1)]
+    return gradients_of([g], inputs, cotangents([g], 1))[: len(us)]
 
 
 def check_each_alone(record: OpRecord, c: Call) -> None:

@@ -90,8 +90,8 @@ def of_values(f: Any) -> Any:
     return lambda *a: f(*map(tn.tensor, a))
 
 
-def use(f: Any, inputs: Any, y: tuple[int, int] = (1, 2)) -> OpRecord:
-    edge = Call((d.numbers(2, 2), d.numbers(*y)))
+def use(f: Any, inputs: Any, y: tuple[int, int] = (1, 2), dtype: type = np.float64) -> OpRecord:
+    edge = Call((d.numbers(2, 2).astype(dtype), d.numbers(*y)))
     return OpRecord((f.__name__,), f, of_values(f), inputs, "composite", (0, 1), edges=(edge,), tolerance=SUMMED)
 
 
@@ -106,5 +106,5 @@ USES = [
     *(use(f, matrices()) for f in OF_MATRICES),
     use(copied, GROWN),
     use(part_scaled, columns(), (3, 1)),
-    use(promoted, matrices((np.float32, np.float64))),
+    use(promoted, matrices((np.float32, np.float64)), dtype=np.float32),
 ]
