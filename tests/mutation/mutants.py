@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import zlib
@@ -17,6 +18,9 @@ from tests.mutation.source import replaced, tree_of
 from tests.mutation.targets import Operation, Site, backward_launchers, differentiable, rules, sites
 from tinynet.autograd.fused import Fused
 
+# How many inputs of a fused operation have a gradient, if more than one
+FUSED = {"batch_norm": 3, "linear": 3, "conv": 3, "conv_grad_input": 3, "conv_grad_weight": 2, "bce_with_logits": 2}
+FUSED |= {"mse_loss": 2}
 PER_KERNEL = 25  # changes of one function of a kernel: of more, those with the lowest numbers
 
 
@@ -48,9 +52,9 @@ class Mutant:
 
 def of_source(site: Site) -> Iterator[Mutant]:
     family = "kernel" if site.name.startswith("kernel") else "engine" if site.operations == ("engine",) else "rule"
-    found = [
-        (f"{site.name}: {text}", kind, tree) for kind, text, tree in mutations(tree_of(site.function), site.kernels)
-    ]
+    known = {*site.function.__globals__, *dir(builtins)}
+    changed = mutations(tree_of(site.function), known, site.kernels)
+    found = [(f"{site.name}: {text}", kind, tree) for kind, text, tree in changed]
     if family == "kernel":
         found = sorted(found, key=lambda f: zlib.crc32(f[0].encode()))[:PER_KERNEL]
     for name, kind, tree in found:
@@ -175,11 +179,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     out: list[Mutant] = []
     for name, op in differentiable().items():
         if isinstance(op, Fused):
-            titles = {i: f"gradient {i}" for i in range(2 if name in ("bce_with_logits", "mse_loss") else 1)}
-            if name in ("batch_norm", "linear", "conv", "conv_grad_input"):
-                titles = {i: f"gradient {i}" for i in range(3)}
-            elif name == "conv_grad_weight":
-                titles = {0: "gradient 0", 1: "gradient 1"}
+            titles = {i: f"gradient {i}" for i in range(FUSED.get(name, 1))}
         elif op.variadic:
             titles = {0: "dxs"}
         else:

@@ -230,10 +230,13 @@ class _Put(ast.NodeTransformer):
         return self.new if node is self.place else self.generic_visit(node)
 
 
-def mutations(tree: Function, kernels: Collection[str] = ()) -> list[tuple[str, str, Callable[[], Function]]]:
+def mutations(
+    tree: Function, known: Collection[str], kernels: Collection[str] = ()
+) -> list[tuple[str, str, Callable[[], Function]]]:
     """(kind, what became what, how to make the changed tree), one by one; texts that come again are numbered.
 
-    `kernels`: the names of functions whose first argument is their amount of work.
+    known    the names that the function can call: another function has to be one of them
+    kernels  the names of functions whose first argument is their amount of work
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kernels:
@@ -241,9 +244,10 @@ def mutations(tree: Function, kernels: Collection[str] = ()) -> list[tuple[str, 
     out: list[tuple[str, str, Callable[[], Function]]] = []
     seen: dict[str, int] = {}
     for node in places(tree):
-        for text, (kind, new) in {
-            f"{_short(node)} → {_short(new)}": (kind, new) for kind, new in changes(node)
-        }.items():
+        texts = {f"{_short(node)} → {_short(new)}": (kind, new) for kind, new in changes(node)}
+        for text, (kind, new) in texts.items():
+            if kind == "function" and isinstance(new, ast.Call) and getattr(new.func, "id", "") not in {"", *known}:
+                continue
             seen[text] = seen.get(text, 0) + 1
             out.append((kind, text if seen[text] == 1 else f"{text} #{seen[text]}", partial(_changed, tree, node, new)))
     return out

@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.mutation import kernels
 from tests.mutation.__main__ import FLOOR, report, score
-from tests.mutation.calls import FEW, TABLE, all_cases, cases_of, reached
+from tests.mutation.calls import FEW, TABLE, Case, all_cases, cases_of, reached
 from tests.mutation.mutants import Mutant, all_mutants, sample
 from tests.mutation.run import checks_for, fails, try_mutant
 from tests.mutation.source import code_of
@@ -25,7 +25,7 @@ def records_for(mutants: list[Mutant]) -> set[str]:
     return {name for m in mutants for op in m.operations[:2] for name in reached().get(op, ())[:2]} | {"used_again"}
 
 
-def cases_for(mutants: list[Mutant]):  # type: ignore[no-untyped-def]
+def cases_for(mutants: list[Mutant]) -> tuple[Case, ...]:
     if THOROUGH:
         return all_cases()
     return tuple(c for name in sorted(records_for(mutants)) for c in cases_of(name, FEW))
