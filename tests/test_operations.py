@@ -182,7 +182,7 @@ def test_memory_layouts(record: OpRecord, data: st.DataObject) -> None:
     c = data.draw(record.points)
     for layout in LAYOUTS:
         there = c.map(lambda a: laid_out(a, layout))  # noqa: B023
-        if layout in ("broadcast", "overlapping"):  # indices stay as they are
+        if layout == "broadcast":
             there = Call(tuple(b if is_floating(a) else a for a, b in zip(c.args, there.args, strict=True)), c.options)
         plain = there.map(lambda a: np.array(a, order="C"))
         ys, gradients = run(record, there)
@@ -217,6 +217,12 @@ def test_inputs_are_unchanged(record: OpRecord, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_kernel_is_the_definition(record: OpRecord, data: st.DataObject) -> None:
     check_definition(record, data.draw(record.inputs))
+
+
+@every(lambda r: r.kind == "fused")
+def test_kernel_is_the_definition_at_the_edges(record: OpRecord) -> None:
+    for c in record.edges:
+        check_definition(record, c)
 
 
 def operations_of(y: Any) -> set[str]:

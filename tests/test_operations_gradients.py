@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 import tinynet as tn
 from tests.examples import examples
 from tests.op_records import RECORDS, OpRecord
-from tests.op_records.checking import check_gradient, check_gradient_of_gradient, check_subgradient
+from tests.op_records.checking import (
+    check_each_alone,
+    check_gradient,
+    check_gradient_of_gradient,
+    check_nothing_remembered,
+    check_subgradient,
+)
 from tests.op_records.running import outputs_of, tensors
+from tests.op_records.uses import USES
 
-differentiable = pytest.mark.parametrize("record", [r for r in RECORDS if r.differentiable], ids=str)
+differentiable = pytest.mark.parametrize("record", [r for r in [*RECORDS, *USES] if r.differentiable], ids=str)
 without = pytest.mark.parametrize(
     "record", [r for r in RECORDS if not r.differentiable and r.kind != "creation"], ids=str
 )
@@ -31,10 +38,26 @@ def test_gradient(record: OpRecord, data: st.DataObject, seed: int) -> None:
 
 
 @differentiable
+def test_gradient_of_a_plain_call(record: OpRecord) -> None:
+    """The call of the table that is not trivial, which no draw has to find."""
+    check_gradient(record, record.edges[-1])
+    check_gradient_of_gradient(record, record.edges[-1])
+
+
+@differentiable
 @examples(2)
 @given(data=st.data(), seed=st.integers(0, 2**16))
 def test_second_order(record: OpRecord, data: st.DataObject, seed: int) -> None:
     check_gradient_of_gradient(record, data.draw(record.points), seed)
+
+
+@differentiable
+@examples(3)
+@given(data=st.data())
+def test_gradient_is_of_this_call_alone(record: OpRecord, data: st.DataObject) -> None:
+    c = data.draw(record.points)
+    check_each_alone(record, c)
+    check_nothing_remembered(record, c)
 
 
 @kinked

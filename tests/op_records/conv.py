@@ -103,6 +103,10 @@ SMALL: dict[int, dict[str, int]] = {
 def convs(draw: Any, n: int) -> Call:
     g = draw(conv_geometries(n, **SMALL[n], min_batch=0, named_padding=True))
     options: dict[str, Any] = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
+    if draw(st.sampled_from([False, False, False, True])):  # depthwise, one input channel a group, has other kernels
+        groups, filters = draw(st.integers(2, 3)), draw(st.integers(1, 2))
+        x = draw(arrays((max(g.input_shape[0], 1), groups, *g.input_shape[2:])))
+        return Call((x, draw(arrays((groups * filters, 1, *g.weight_shape[2:])))), {**options, "groups": groups})
     if len(set(g.stride)) == 1 and draw(st.booleans()):
         options["stride"] = g.stride[0]
     return with_arrays(draw, g, g.weight_shape[0], options)
@@ -125,6 +129,33 @@ def with_arrays(draw: Any, g: ConvGeometry | ConvTransposeGeometry, channels: in
     return Call((x, w) if b is None else (x, w, b), options)
 
 
+# More than one block of work, and a last one that is smaller: 2 + 2 + 1 channels of the input's gradient in 1-D,
+# 64 + 16 output pixels in 3-D.
+LARGE = {
+    1: (call(d.numbers(5, 5, 3, step=0.01), d.numbers(2, 5, 2, step=0.1)),),
+    3: (call(d.numbers(2, 2, 6, 5, 5, step=0.01), d.numbers(2, 2, 2, 2, 2, step=0.1)),),
+}
+
+
+def depthwise(n: int) -> tuple[Call, ...]:
+    """One input channel a group, which has kernels of its own: rows that are read in steps of one, and of more."""
+    size = (4, 3, 5)[-n:]
+    w = d.numbers(4, 1, *(2, 3, 2)[-n:], step=0.1)
+    return (
+        call(d.numbers(2, 2, *size), w, d.numbers(4), padding=1, groups=2),
+        call(d.numbers(2, 2, *size), w, stride=(2, 1, 2)[-n:], padding=2, dilation=(2, 2, 3)[-n:], groups=2),
+    )
+
+
+def grown(n: int) -> tuple[Call, ...]:
+    """Kernels of one tap whose output is larger than their input, as output_padding < dilation allows."""
+    size, one = (2, 3, 2)[-n:], (1,) * n
+    return (
+        call(d.numbers(1, 2, *size), d.numbers(2, 2, *one), dilation=2, output_padding=1, groups=2),
+        call(d.numbers(8, 3, *size), d.numbers(3, 4, *one), dilation=2, output_padding=1),
+    )
+
+
 def record(n: int, transposed: bool) -> OpRecord:
     name = f"conv_transpose{n}d" if transposed else f"conv{n}d"
     one, spatial = (1,) * n, tuple(range(3, 3 + n))
@@ -139,6 +170,7 @@ def record(n: int, transposed: bool) -> OpRecord:
             call(np.ones((0, 1, *spatial)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, 1, *one)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, *spatial)), np.ones((1, 2, *one) if transposed else (2, 1, *one))),
+            *(grown(n) if transposed else (*LARGE.get(n, ()), *depthwise(n))),
             call(d.numbers(2, 2, *spatial), d.numbers(2, 2, *((2,) * n)), d.numbers(2), stride=2, padding=1),
         ),
         refusals=(

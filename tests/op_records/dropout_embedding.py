@@ -12,11 +12,12 @@ import tinynet as tn
 import tinynet.nn.functional as F
 from tests.op_records import draw as d
 from tests.op_records.activation import fresh
-from tests.op_records.record import EXACT, ROUNDED, Call, OpRecord, call, refused
+from tests.op_records.record import EXACT, ROUNDED, Call, OpRecord, Subgradient, call, refused
 from tinynet.testing.strategies import arrays
 
 SEED = 7
 ONES = np.ones
+USED = np.array([1, 2, 0, 2, 1, 2, 2])  # one, two and four times
 
 
 def seeded(f: Any, x: Any, *args: Any, **options: Any) -> Any:
@@ -52,7 +53,7 @@ RECORDS = [
             arrays(d.SMALL), p=st.sampled_from([0.0, 0.25, 0.9, 1.0]), training=st.booleans(), inplace=st.booleans()
         ),
         "fused",
-        edges=d.UNARY_EDGES,
+        edges=(call(d.numbers(16390, step=0.001)), *d.UNARY_EDGES),  # more than a block of 16384
         refusals=(
             refused(r"dropout.*p must.*1\.5", ValueError, ONES(2), 1.5),
             refused("dropout.*p must", ValueError, ONES(2), -0.1),
@@ -85,5 +86,14 @@ RECORDS = [
         ),
         tolerance=EXACT,
         result_of_integers=None,
+        subgradients=(  # no derivatives of the value: what the options do to the gradient alone
+            Subgradient(call(USED, d.numbers(3, 2), padding_idx=1), (np.array([[1.0, 1.0], [0.0, 0.0], [4.0, 4.0]]),)),
+            Subgradient(call(USED, d.numbers(3, 2), padding_idx=-1), (np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 0.0]]),)),
+            Subgradient(call(USED, d.numbers(3, 2), scale_grad_by_freq=True), (ONES((3, 2)),)),
+            Subgradient(
+                call(USED, d.numbers(3, 2), padding_idx=0, scale_grad_by_freq=True),
+                (np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]),),
+            ),
+        ),
     ),
 ]

@@ -209,7 +209,8 @@ def powers(draw: Any, smooth: bool = False) -> Call:
         return call(draw(arrays(d.SMALL, low=low)), exponent)
     if draw(st.booleans()):
         return call(draw(st.sampled_from([0.5, 2, 3.0])), draw(arrays(d.SMALL)))
-    return draw(d.pairs("any", low=0.25, high=3))
+    whole = draw(st.sampled_from([None, np.rint]))  # exponents 0 and 1 have slopes of their own
+    return draw(d.changed(d.pairs("any", low=0.25, high=3), None, whole and (lambda y: whole(y - 1))))
 
 
 def power(x: Any, y: Any) -> np.ndarray:
@@ -287,6 +288,8 @@ BINARY = [
         subgradients=(
             Subgradient(call(np.zeros(1), np.zeros(1)), (np.zeros(1), np.zeros(1))),
             Subgradient(call(np.zeros(1), np.array([2.0])), (np.zeros(1), np.zeros(1))),
+            Subgradient(call(np.zeros(1), np.ones(1)), (np.ones(1), np.zeros(1))),
+            Subgradient(call(np.zeros(1), -np.ones(1)), (np.full(1, -np.inf), np.full(1, -np.inf))),
             Subgradient(call(np.zeros(1), 0.0), (np.zeros(1),)),
         ),
     ),

@@ -200,6 +200,7 @@ RECORDS = [
             call(ONES((0, 2)), ONES((3, 2)), ONES(3)),
             call(ONES(2), ONES((3, 2))),
             call(ONES((1, 1)), ONES((1, 1)), ONES(1)),
+            call(d.numbers(2, 2), d.numbers(130, 2), d.numbers(130)),  # more than two blocks of 64 columns
             call(d.numbers(2, 2, 3), d.numbers(2, 3), d.numbers(2)),
         ),
         refusals=(

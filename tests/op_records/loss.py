@@ -106,9 +106,13 @@ def differences(draw: Any) -> Call:
 
 
 LABELS = np.array([0, 2])
+ROWS = np.array([[0, 2], [1, 2]])
 
 
 def of_classes(name: str, function: Any, entropy: bool) -> OpRecord:
+    smoothed: tuple[dict[str, Any], ...] = ({}, {"reduction": "none"})
+    if entropy:
+        smoothed += ({"label_smoothing": 0.25}, {"label_smoothing": 0.25, "reduction": "sum"})
     return OpRecord(
         (f"F.{name}",),
         function,
@@ -121,6 +125,8 @@ def of_classes(name: str, function: Any, entropy: bool) -> OpRecord:
             call(d.numbers(3), np.array(1)),
             call(ONES((0, 3)), np.zeros(0, np.int64), reduction="sum"),
             call(ONES((1, 1)), np.array([0])),
+            call(ONES((1, 1)), np.array([0]), 2 * ONES(1), reduction="sum"),
+            *(call(d.numbers(2, 3, 2), ROWS, d.numbers(3), ignore_index=1, **o) for o in smoothed),
             call(d.numbers(2, 3), LABELS, d.numbers(3)),
         ),
         refusals=(
@@ -151,7 +157,10 @@ RECORDS = [
         edges=(
             call(np.array(0.5), np.array(1.0)),
             call(ONES((0, 2)), ONES((0, 2)), reduction="sum"),
-            call(ONES(1), ONES(1)),
+            call(ONES(1), 2 * ONES(1)),
+            call(d.numbers(4099, step=0.01), ONES(4099)),  # more than a block of 4096
+            call(d.numbers(4099, step=0.01), ONES(4099), reduction="none"),
+            call(d.numbers(2, 3), 2 * ONES((2, 3)), reduction="none"),
             call(d.numbers(2, 3), ONES((2, 3))),
         ),
         refusals=(
@@ -171,7 +180,7 @@ RECORDS = [
         edges=(
             call(np.array(0.5), np.array(1.0)),
             call(ONES((0, 2)), ONES((0, 2)), reduction="sum"),
-            call(ONES(1), ONES(1)),
+            call(ONES(1), 0.5 * ONES(1), 2 * ONES(1), 3 * ONES(1)),
             call(d.numbers(2, 3), ONES((2, 3)), ONES(3), d.numbers(3)),
         ),
         refusals=(

@@ -16,7 +16,7 @@ from tinynet.testing.strategies import arrays, shapes
 
 @st.composite
 def paddings(draw: Any, smooth: bool = False) -> Call:
-    mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
+    mode = draw(st.sampled_from(["constant", "constant", "reflect", "replicate", "circular"]))
     if mode == "constant":
         x = draw(arrays(SOLID))
         widths: list[int] = []

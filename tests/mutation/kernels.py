@@ -1,0 +1,159 @@
+"""The kernels without the compiler: each source file run as plain Python over NumPy, so that a changed one runs at once.
+
+Only launchers that serve as somebody's backward are exchanged, and only while a changed kernel is tried; forwards stay
+compiled.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from tests.mutation.source import globals_read
+from tinynet_kernels import cpu
+from tinynet_kernels.cpu import arrays
+
+Array = np.ndarray[Any, Any]
+FOLDER = Path(cpu.__file__).parent
+
+
+def plain_kernel(function: Any = None, **_: Any) -> Any:
+    """`@kernel` without compiling: the amount of work is left out."""
+    if function is None:
+        return plain_kernel
+
+    def launch(work: int, *args: Any) -> Any:
+        return launch.function(*args)  # type: ignore[attr-defined]
+
+    launch.function = function  # type: ignore[attr-defined]
+    return launch
+
+
+def plain_inner(function: Any = None, **_: Any) -> Any:
+    return plain_inner if function is None else function
+
+
+def gemm(
+    address: int, ta: bool, tb: bool, m: int, n: int, k: int, a: Array, ao: int, lda: int, b: Array, bo: int, ldb: int,
+    beta: float, c: Array, co: int, ldc: int,
+) -> None:  # fmt: skip
+    """C (m, n) = op(A) op(B) + beta C on blocks of flat arrays, as `blas.gemm`."""
+    left = _block(a, ao, lda, *((k, m) if ta else (m, k)))
+    right = _block(b, bo, ldb, *((n, k) if tb else (k, n)))
+    product = (left.T if ta else left) @ (right.T if tb else right)
+    for i in range(m):
+        line = c[co + i * ldc : co + i * ldc + n]
+        line[...] = product[i] + (beta * line if beta else 0.0)
+
+
+def _block(a: Array, offset: int, ld: int, rows: int, columns: int) -> Array:
+    return np.array([a[offset + i * ld : offset + i * ld + columns] for i in range(rows)]).reshape(rows, columns)
+
+
+class _NumPy:
+    """NumPy, but for one thing: what a kernel forgets to write is NaN (or a huge number), and not what lay there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, shape: Any, dtype: Any = np.float64) -> Array:
+        kind = np.dtype(dtype).kind
+        return np.full(shape, np.nan if kind == "f" else np.iinfo(dtype).max if kind in "iu" else False, dtype)
+
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "numba": {"prange": range},
+    "jit": {"kernel": plain_kernel, "inner": plain_inner},
+    "blas": {"gemm": gemm, "gemm_address": lambda dtype: 0},
+    "arrays": vars(arrays),
+}
+
+
+class _Namespace:
+    """Attributes that are the very globals of a file."""
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.__dict__ = scope
+
+
+@functools.cache
+def module(name: str) -> _Namespace:
+    """A kernel file, run without the compiler."""
+    path = FOLDER / f"{name}.py"
+    scope: dict[str, Any] = {"__name__": f"plain.{name}"}
+    body: list[ast.stmt] = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module == "numba"):
+            for alias in node.names:
+                if node.module is None:
+                    value = module(alias.name)
+                else:
+                    known = GIVEN.get(node.module) or vars(module(node.module))
+                    value = known[alias.name]
+                scope[alias.asname or alias.name] = value
+        else:
+            body.append(node)
+    exec(compile(ast.Module(body, []), str(path), "exec"), scope)
+    scope["np"] = _NumPy()
+    return _Namespace(scope)
+
+
+def launcher(name: str) -> FunctionType:
+    """The plain form of `cpu.name`."""
+    home = importlib.import_module(getattr(cpu, name).__module__)
+    return vars(module(home.__name__.rpartition(".")[2]))[name]  # type: ignore[no-any-return]
+
+
+def function_of(value: Any) -> FunctionType | None:
+    """The function behind a plain kernel, or the function itself, if it comes from a kernel file."""
+    function = getattr(value, "function", value)
+    if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(str(FOLDER)):
+        return None if function.__module__ == arrays.__name__ else function
+    return None
+
+
+def parts(name: str) -> list[FunctionType]:
+    """The launcher and everything that it calls in kernel files."""
+    out: list[FunctionType] = []
+    stack: list[FunctionType] = [launcher(name)]
+    while stack:
+        function = stack.pop(0)
+        if function in out:
+            continue
+        out.append(function)
+        for _, value in globals_read(function):
+            members = value.__dict__ if isinstance(value, _Namespace) else {}
+            inner = [v for n, v in members.items() if n in function.__code__.co_names] or [value]
+            stack += [f for v in inner if (f := function_of(v)) is not None]
+    return out
+
+
+@contextlib.contextmanager
+def exchanged(names: list[str]) -> Iterator[None]:
+    """`tinynet_kernels.cpu` launches the plain forms of these kernels."""
+    before: dict[str, Callable[..., Any]] = {n: getattr(cpu, n) for n in names}
+    for n in names:
+        setattr(cpu, n, quietly(launcher(n)))
+    try:
+        yield
+    finally:
+        for n, function in before.items():
+            setattr(cpu, n, function)
+
+
+def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled code raises no floating-point warnings."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args, **options)
+
+    return run

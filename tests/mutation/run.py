@@ -1,0 +1,120 @@
+"""A mutant is switched on, the checks run until one fails, and the right rule is put back."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.mutation.calls import TABLE, Case, all_cases
+from tests.mutation.mutants import Mutant
+from tests.op_records.checking import (
+    check_definition,
+    check_each_alone,
+    check_gradient,
+    check_gradient_of_gradient,
+    check_nothing_remembered,
+    check_subgradient,
+)
+from tests.op_records.uses import USES
+
+FIRST, MOST = 8, 40  # records whose first call is looked at before any second call; calls before a mutant has survived
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant: `check` is the kind of check that found it, None if none did."""
+
+    mutant: Mutant
+    check: str | None
+    where: str
+    raised: str
+    seconds: float
+    checks: int
+
+    @property
+    def killed(self) -> bool:
+        return self.check is not None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a mutant at all: a change that changes nothing on any call is none."""
+        return self.killed or self.mutant.effect[0]
+
+
+Check = tuple[str, str, Callable[[], None]]
+
+
+def concerned(mutant: Mutant, cases: tuple[Case, ...], second: bool) -> list[Case]:
+    """The cases that go through the mutant's operations, most direct first, the records in turns."""
+    names = set(mutant.operations)
+    if "engine" in names:
+        found = list(cases)
+    else:
+        found = [c for c in cases if names & (c.second if second else c.first)]
+    turn: dict[str, int] = {}
+    keyed = []
+    uses = {r.names[0] for r in USES} if "engine" in names else set()
+    for c in found:
+        name = c.record.names[0]
+        k = turn[name] = turn.get(name, -1) + 1
+        keyed.append(((k, name not in uses, len(c.second)), c))
+    return [c for _, c in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
+    """The checks that may find it, the likeliest first."""
+    seed = mutant.number % 2**16
+    direct, indirect = concerned(mutant, cases, False), concerned(mutant, cases, True)
+
+    def gradient(c: Case) -> Check:
+        return "gradient", repr(c), lambda: check_gradient(c.record, c.call, seed)
+
+    def second(c: Case) -> Check:
+        return "second order", repr(c), lambda: check_gradient_of_gradient(c.record, c.call, seed)
+
+    yield from map(gradient, direct[:FIRST])
+    names = {c.record.names[0] for c in direct}
+    for record in TABLE:
+        if record.names[0] in names:
+            for s in record.subgradients:
+                yield "subgradient", f"{record}: {s.call}", lambda r=record, s=s: check_subgradient(r, s)  # type: ignore[misc]
+    yield from map(second, indirect[:FIRST])
+    yield from map(gradient, direct[FIRST:MOST])
+    for c in (direct or indirect)[:FIRST]:
+        yield "one argument alone", repr(c), lambda c=c: check_each_alone(c.record, c.call)  # type: ignore[misc]
+        yield "again after others", repr(c), lambda c=c: check_nothing_remembered(c.record, c.call)  # type: ignore[misc]
+    for c in direct[:MOST]:
+        if c.record.kind == "fused":
+            yield "definition", repr(c), lambda c=c: check_definition(c.record, c.call)  # type: ignore[misc]
+    for record in TABLE:
+        if record.kind == "fused" and record.names[0] in names:
+            for c in record.edges:
+                yield "definition", f"{record}: {c}", lambda r=record, c=c: check_definition(r, c)  # type: ignore[misc]
+    yield from map(second, indirect[FIRST : MOST // 2])
+    if "engine" in mutant.operations:  # everything may go through it
+        yield from map(gradient, direct[MOST : 4 * MOST])
+
+
+def fails(check: Check) -> str | None:
+    """None if the check passes, else the name of the error; a floating-point warning is an error, as in the tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            check[2]()
+        except Exception as error:
+            return "" if isinstance(error, AssertionError) else type(error).__name__
+    return None
+
+
+def try_mutant(mutant: Mutant, cases: tuple[Case, ...] | None = None) -> Outcome:
+    """Switch on, check until something fails, switch off."""
+    began, count = time.perf_counter(), 0
+    with mutant.switched(mutant):
+        for check in checks_for(mutant, all_cases() if cases is None else cases):
+            count += 1
+            error = fails(check)
+            if error is not None:
+                return Outcome(mutant, check[0], check[1], error, time.perf_counter() - began, count)
+    return Outcome(mutant, None, "", "", time.perf_counter() - began, count)
