@@ -187,6 +187,8 @@ FAULTS: list[Any] = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_finds(fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if fault is unversioned_detach and settings.get_current_profile_name() != "thorough":
+        pytest.skip("found, but in a minute or two: under the thorough profile")
     runs = []
 
     class Counted(stateful.view_machine()):  # type: ignore[misc]

@@ -64,7 +64,7 @@ def _factor(g: Floats, e: Floats) -> float | None:
     if e[largest] == 0:
         return None
     factor = float(g[largest] / e[largest])
-    return factor if factor and _same(g, factor * e) else None
+    return factor if factor and abs(factor - 1) > 2 * _CLOSE and _same(g, factor * e) else None
 
 
 def _named(factor: float, sizes: Sequence[int]) -> str:

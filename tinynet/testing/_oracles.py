@@ -60,6 +60,8 @@ def reference_comparisons(
     f0 = np.where(np.isfinite(side.f0), np.abs(side.f0), 0.0)
     for c, (us, given) in enumerate(zip(cotangents, gradients, strict=True)):
         found = outputs_of(reference(*args, us[0] if len(us) == 1 else tuple(us)))
+        if len(args) == 1 and found[0] is None:
+            raise TypeError("check_vjp: the oracle returned None, expected a gradient")
         if len(found) != len(args):
             raise OptionError(
                 f"check_vjp: the oracle returned {len(found)} gradients, expected one per argument: {len(args)}"

@@ -25,6 +25,10 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
 
     def expression(function: Callable[..., Any], fallback: str) -> str:
         name = _importable(function)
+        if name is None and (source := _class_source(function)):
+            imports.extend(part for part in source if part.startswith(("import ", "from ")))
+            sources.extend(part for part in source if part not in [*imports, *sources])
+            return f"{function.__self__.__name__}.{function.__name__}"  # type: ignore[attr-defined]
         if name is None and (source := _source(function, set())):
             imports.extend(part for part in source if part.startswith(("import ", "from ")))
             sources.extend(part for part in source if part not in [*imports, *sources])
@@ -71,6 +75,8 @@ def reproduction(subject: Subject, args: Sequence[Any], options: dict[str, Any],
 def _importable(function: Callable[..., Any]) -> str | None:
     """module:name under which the very same function can be imported."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if inspect.isclass(owner := getattr(function, "__self__", None)):  # Gelu.apply
+        module, name = owner.__module__, f"{owner.__qualname__}.{getattr(function, '__name__', '')}"
     candidates = [(module, name), *(((m, getattr(function, "__name__", None))) for m in ("numpy", "tinynet", "torch"))]
     for module, name in candidates:
         if not module or not name or module == "__main__" or "<" in name:
@@ -78,7 +84,7 @@ def _importable(function: Callable[..., Any]) -> str | None:
         found: Any = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
-        if found is function or (inspect.ismethod(function) and found == function):
+        if found is not None and (found is function or (hasattr(function, "__self__") and found == function)):
             return f"{module}:{name}"
     return None
 
@@ -109,6 +115,22 @@ def _source(function: Any, seen: set[str]) -> list[str]:
         text = textwrap.dedent(inspect.getsource(function)).rstrip()
     except (OSError, TypeError):
         return []  # typed into a console: there is no file to read it from
+    return [*parts, text]
+
+
+def _class_source(function: Any) -> list[str]:
+    """The text of the class whose class method this is, after the imports that it uses; or nothing."""
+    owner = getattr(function, "__self__", None)
+    if not inspect.isclass(owner):
+        return []
+    try:
+        text = textwrap.dedent(inspect.getsource(owner)).rstrip()
+    except (OSError, TypeError):
+        return []  # typed into a console
+    parts, known = [], vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    for name in dict.fromkeys(re.findall(r"\b[A-Za-z_]\w*\b", text)):
+        if inspect.ismodule(value := known.get(name)):
+            parts.append(f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}")
     return [*parts, text]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,19 +13,19 @@ from tinynet.testing.derivative import is_float
 Args = tuple[Any, ...]
 
 
-def shrunk(args: Sequence[Any], fails: Callable[[Args], bool], attempts: int = 120) -> Args:
-    """Greedy: take the first smaller candidate that fails, until none does, or after so many attempts.
+def shrunk(args: Sequence[Any], fails: Callable[[Args], bool], attempts: int = 120, seconds: float = 5.0) -> Args:
+    """Greedy: take the first smaller candidate that fails, until none does, or after so many attempts, or so long.
 
     Axes of equal size, over all arguments, are cut together first (the inner sizes of a matrix product must agree),
     then each alone. A candidate that the function refuses does not fail.
     """
-    best = tuple(args)
+    best, end = tuple(args), time.monotonic() + seconds
     for candidates in (_shorter, _simpler):
         again = True
         while again:
             again = False
             for candidate in candidates(best):
-                if attempts <= 0:
+                if attempts <= 0 or time.monotonic() > end:
                     return best
                 attempts -= 1
                 if fails(candidate):

@@ -113,7 +113,9 @@ class _Graph(_Engine):
     ) -> Sequence[Any]:
         args = [a.detach().requires_grad_() if i in wrt and not a.requires_grad else a for i, a in enumerate(args)]
         pairs = [
-            (y, u) for y, u in zip(outputs_of(f(*args)), cotangents, strict=True) if u is not None and y.requires_grad
+            (y, u)
+            for y, u in zip(outputs_of(f(*args)), cotangents, strict=True)
+            if u is not None and getattr(y, "requires_grad", False)
         ]
         if not pairs:  # no output depends on an argument that requires a gradient
             return [None] * len(wrt)
@@ -177,8 +179,20 @@ class _Tinynet(_Graph):
 class _Torch(_Graph):
     """PyTorch, whose lazily zero, conjugate or negative tensors only `force` turns into arrays."""
 
+    def from_numpy(self, array: Array, requires_grad: bool) -> Any:
+        if array.dtype.name != "bfloat16":
+            return super().from_numpy(array, requires_grad)
+        tensor = super().from_numpy(array.astype(np.float32), False).bfloat16()  # NumPy and PyTorch share no bfloat16
+        return tensor.requires_grad_() if requires_grad else tensor
+
     def to_numpy(self, value: Any) -> Array:
-        return np.asarray(value.numpy(force=True)) if hasattr(value, "detach") else np.asarray(value)
+        if not hasattr(value, "detach"):
+            return np.asarray(value)
+        if str(value.dtype) == "torch.bfloat16":
+            import ml_dtypes
+
+            return np.asarray(value.float().numpy(force=True)).astype(ml_dtypes.bfloat16)
+        return np.asarray(value.numpy(force=True))
 
     def jvp(self, f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], wrt: Sequence[int]) -> list[Any]:
         """By dual numbers, or by two backwards where an operation has no forward rule."""

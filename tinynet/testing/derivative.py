@@ -82,8 +82,9 @@ def along(directions: Sequence[Direction], gradient: NDArray[Any]) -> tuple[Floa
     result = []
     for d in directions:
         moves = d.v != 0
-        products = gradient[moves].astype(np.float64) * d.v[moves]
-        result.append((float(products.sum()), float(np.sqrt(np.square(products).sum()))))
+        with np.errstate(all="ignore"):
+            products = gradient[moves].astype(np.float64) * d.v[moves]
+            result.append((float(products.sum()), float(np.sqrt(np.square(products).sum()))))
     sums = np.array(result)
     return sums[:, 0], sums[:, 1]
 

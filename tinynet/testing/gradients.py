@@ -31,6 +31,7 @@ from tinynet.testing._properties import (
     levelled,
     same_bits,
 )
+from tinynet.testing._reproduction import reproduction
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 from tinynet.testing.report import ArgumentReport, Comparison, GradientReport, Verdict
@@ -237,6 +238,11 @@ def check_once(subject: Subject, args: Sequence[Any], options: Options) -> Gradi
     indices = checked_positions(args, options.wrt, "check_vjp")
     try:
         outputs = forward_checked(subject, args)
+        if not any(is_float(y.dtype) or np.iscomplexobj(y) for y in outputs):
+            given_dtypes = ", ".join(str(y.dtype) for y in outputs) or "none"
+            raise OptionError(
+                f"check_vjp: {subject.name}: no output is of floating dtype (the outputs are {given_dtypes})"
+            )
         us = [draw_cotangents(outputs, rng) for _ in range(options.cotangents)]
         us[1:2] = [levelled(outputs, u) for u in us[1:2]]
         gradients, skipped = gradients_of(subject, args, us, indices, given=given)
@@ -329,7 +335,12 @@ def _check_argument(
             if comparison.verdict != "unresolved":
                 report.add(comparison)
     count = options.directions if x.size else 0
-    vs = [rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape) for _ in range(count)]
+    # Steps that x's own spacing does not swallow: sin(1e8) needs small ones, x² at 1e100 large ones.
+    exponents = (
+        np.log2(np.abs(x), where=np.isfinite(x) & (x != 0), out=np.zeros(x.shape)) if count else np.zeros(x.shape)
+    )
+    scale = np.exp2(np.clip(np.floor(exponents) - 20, 0, None))
+    vs = [scale * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape) for _ in range(count)]
     for v, found in zip(vs, comparer.directions(i, vs, gradients), strict=True):
         if kinked.any() and any(c.verdict == "unresolved" for c in found):
             smooth = comparer.direction(i, np.where(kinked, 0.0, v), gradients)
@@ -457,8 +468,15 @@ def check_grad(
         if n > 1:
             function, given, indices = _gradient_function(function, given, indices, engine, [seed, n], name)
         if n in orders:
-            report = check_vjp(function, given, adapter=engine, wrt=indices, seed=seed, name=name, **options)
+            shrink = {"shrink": False} if n > 1 else {}
+            report = check_vjp(function, given, adapter=engine, wrt=indices, seed=seed, name=name, **options | shrink)
             if report.verdict != "pass":
+                if n > 1:
+                    asked = {"order": [n], "seed": seed, **({"wrt": wrt} if wrt is not None else {}), **options}
+                    program = reproduction(
+                        EngineFunction(f, engine, name), as_arrays(args, adapter), asked, "check_grad"
+                    )
+                    report = dataclasses.replace(report, reproduction=program)
                 return report
         name = f"the gradient of {name}"
     assert report is not None

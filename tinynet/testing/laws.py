@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tinynet.errors import DtypeError, OptionError, RangeError, ShapeError
 from tinynet.testing.adapters import Adapter
 from tinynet.testing.derivative import epsilon, finfo, is_float
+from tinynet.testing.subject import as_arrays
 
 __all__ = [
     "LawReport",
@@ -92,7 +93,7 @@ class _Check:
         if rtol is not None and not rtol >= 0:
             raise OptionError(f"{law}: rtol must be ≥ 0, got {rtol}")
         self.law, self.f, self.adapter, self.seed, self.rtol = law, f, adapter, seed, rtol
-        self.args = [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
+        self.args = [np.array(a) if isinstance(a, np.ndarray) else a for a in as_arrays(args, adapter)]
         arrays = [i for i, a in enumerate(self.args) if isinstance(a, np.ndarray)]
         self.which = arrays if which is None else list(which)
         if wrong := [i for i in self.which if i not in arrays]:

@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--grad-profile") == "ci" and not config.getoption("--hypothesis-profile", None):
         _derandomise()
     seed = config.getoption("--grad-seed")
+    if seed is not None and seed < 0:
+        raise pytest.UsageError(f"--grad-seed: got {seed}, expected at least 0")
     if seed is None and profile == "dev":
         seed = int.from_bytes(os.urandom(4), "big")
     config.stash[_RUN] = Run(config.getoption("--grad-budget"), seed)
@@ -109,9 +111,9 @@ class GradCheck:
         self.seed = self._options.pop("seed", run.seed_of(name))
 
     def __call__(self, f: Callable[..., Any], args: Sequence[Any], **options: Any) -> Any:
-        """Assert that a reverse rule is right: `tinynet.testing.check_vjp`."""
+        """Assert that a reverse rule is right: `tinynet.testing.check_vjp`, or with `order=n` `check_grad`."""
         __tracebackhide__ = True
-        return self.vjp(f, args, **options)
+        return self.grad(f, args, **options) if "order" in options else self.vjp(f, args, **options)
 
     def vjp(self, f: Callable[..., Any], args: Sequence[Any], **options: Any) -> Any:
         """`tinynet.testing.check_vjp`."""

@@ -127,7 +127,16 @@ class EngineFunction:
         self.f, self.adapter, self.name = f, adapter, name
 
     def forward(self, args: Sequence[Any]) -> tuple[Array, ...]:
-        outputs = checked_outputs(call(self.adapter, self.f, self._tensors(args, ())), self.name)
+        try:
+            result = call(self.adapter, self.f, self._tensors(args, ()))
+        except TypeError as error:
+            if "ufunc" not in str(error):
+                raise
+            raise TypeError(
+                f"{self.name}: got tensors of {self.adapter.name}, and cannot take them ({error}); for a function of "
+                f"NumPy arrays give vjp=, for another engine's adapter="
+            ) from error
+        outputs = checked_outputs(result, self.name)
         return tuple(self.adapter.to_numpy(y) for y in outputs)
 
     def prepared(self, args: Sequence[Any]) -> list[Any]:
