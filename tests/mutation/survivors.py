@@ -21,6 +21,13 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("indexing.scatter_add: flat.astype(x.dtype) → flat", "the engine casts a gradient to its input's dtype"),
     ("kernel loss._row_gradients: dloss.astype(np.float64) → dloss", "float64 already, in what is checked"),
     ("reduce.share: cast(sum_(", "a count that is an integer divides as well; the engine casts the quotient"),
+    (
+        "engine: deliver: owned.add(node) →",
+        "a gradient that is nobody's own is added to in a new array: slower, and right",
+    ),
+    ("engine: fit: not graph and type(g) is not np.ndarray → not graph", "an array as an array is itself"),
+    ("engine: prune: any(", "more than is needed is computed, and dropped"),
+    ("engine: run: targets or () → targets", "only a backward into leaves has no targets; it has tests of its own"),
     ("engine: run: prune(order, wanted) → order", "gradients that lead nowhere are computed and dropped"),
     ("kernel pool.avg_pool_backward: 1 → 2", "the length of a window, or a step, along an axis of size 1"),
     ("kernel loss._gradients: max(count, 1) → count", "differs for no elements alone, which have no gradient"),

@@ -94,19 +94,18 @@ def forward_with(record: OpRecord, c: Call, wrt: Sequence[int], i: int) -> list[
     """The cotangents' gradient of the gradient of argument `i`, while only `wrt` require one, and, if several, get one."""
     args = tensors(c, wrt)
     outputs = outputs_of(record(*args, **c.options))
-    given = [
-        (y, tn.from_numpy(u).requires_grad_())
-        for y, u in zip(outputs, cotangents(outputs), strict=True)
-        if u is not None
-    ]
-    if not given:
-        return []
-    ys, us = zip(*given, strict=True)
-    (g,) = tn.autograd.grad(list(ys), [args[i]], list(us), create_graph=True, allow_unused=True)
-    if g is None:
-        return []
-    inputs = [*us, *(args[j] for j in wrt if len(wrt) > 1)]
-    return gradients_of([g], inputs, cotangents([g], 1))[: len(us)]
+    us = [None if u is None else tn.from_numpy(u).requires_grad_() for u in cotangents(outputs)]
+    found = [np.zeros(tuple(getattr(y, "shape", ()))) for y in outputs]
+    live = [k for k, u in enumerate(us) if u is not None]
+    if not live:
+        return found
+    ys, vs = [outputs[k] for k in live], [us[k] for k in live]
+    (g,) = tn.autograd.grad(ys, [args[i]], vs, create_graph=True, allow_unused=True)
+    if g is not None:
+        inputs = [*vs, *(args[j] for j in wrt if len(wrt) > 1)]
+        for k, du in zip(live, gradients_of([g], inputs, cotangents([g], 1)), strict=False):
+            found[k] = du
+    return found
 
 
 def check_each_alone(record: OpRecord, c: Call) -> None:

@@ -110,7 +110,7 @@ ROWS = np.array([[0, 2], [1, 2]])
 
 
 def of_classes(name: str, function: Any, entropy: bool) -> OpRecord:
-    smoothed: tuple[dict[str, Any], ...] = ({}, {"reduction": "none"})
+    smoothed: tuple[dict[str, Any], ...] = ({}, {"reduction": "none"}, {"reduction": "sum"})
     if entropy:
         smoothed += ({"label_smoothing": 0.25}, {"label_smoothing": 0.25, "reduction": "sum"})
     return OpRecord(
@@ -160,7 +160,7 @@ RECORDS = [
             call(ONES(1), 2 * ONES(1)),
             call(d.numbers(4099, step=0.01), ONES(4099)),  # more than a block of 4096
             call(d.numbers(4099, step=0.01), ONES(4099), reduction="none"),
-            call(d.numbers(2, 3), 2 * ONES((2, 3)), reduction="none"),
+            *(call(d.numbers(2, 3), 2 * ONES((2, 3)), reduction=r) for r in ("none", "sum")),
             call(d.numbers(2, 3), ONES((2, 3))),
         ),
         refusals=(
@@ -181,6 +181,7 @@ RECORDS = [
             call(np.array(0.5), np.array(1.0)),
             call(ONES((0, 2)), ONES((0, 2)), reduction="sum"),
             call(ONES(1), 0.5 * ONES(1), 2 * ONES(1), 3 * ONES(1)),
+            *(call(d.numbers(2, 3), 0.5 * ONES((2, 3)), ONES(3), d.numbers(3), reduction=r) for r in ("none", "sum")),
             call(d.numbers(2, 3), ONES((2, 3)), ONES(3), d.numbers(3)),
         ),
         refusals=(

@@ -47,10 +47,10 @@ def values(record: OpRecord, c: Call) -> tuple[Array, ...]:
 
 
 def cotangents(outputs: Sequence[Any], seed: int = 0) -> list[Any]:
-    """A dense random cotangent for each output that is in the graph."""
-    rng = np.random.default_rng(seed)
+    """A dense random cotangent for each output that is in the graph, whatever the others are."""
     out = []
-    for y in outputs:
+    for k, y in enumerate(outputs):
+        rng = np.random.default_rng([seed, k])
         u = rng.standard_normal(tuple(y.shape)) if isinstance(y, tn.Tensor) and y.requires_grad else None
         out.append(None if u is None else u.astype(y.detach().numpy().dtype))
     return out

@@ -65,6 +65,12 @@ def shared(x: Any, y: Any) -> Any:
     return (z + w).reshape(x.shape) + x, w + w
 
 
+def nested(x: Any, y: Any) -> Any:
+    """An output that is an input of another: the cotangent that the caller gave must not be added into."""
+    z = x * x
+    return z, z.exp(), y * z.sum()
+
+
 def broadcast(x: Any, y: Any) -> Any:
     return (
         (x.unsqueeze(1) * x.unsqueeze(0)).sum(0) + x[:1] * x + x[:, :1] * y[0, 0] + (x.unsqueeze(1) * y[:1, :1]).sum(1)
@@ -100,7 +106,7 @@ def promoted(x: Any, y: Any) -> Any:
     return x.t()[1:] * y + y
 
 
-OF_MATRICES = (part_overwritten, view_of_a_change, flat_part, used_again, shared, broadcast)
+OF_MATRICES = (part_overwritten, view_of_a_change, flat_part, used_again, shared, nested, broadcast)
 GROWN = d.pairs("any", min_side=1).map(lambda c: Call((c.args[0] + np.zeros_like(c.args[1]), c.args[1])))
 USES = [
     *(use(f, matrices()) for f in OF_MATRICES),
