@@ -96,10 +96,10 @@ def check_vjp(
     each entry takes part.
 
     *What is guaranteed.* An entry that is compared and off by more than rtol · Σ_k |u_k| |J_k| + noise is found, with
-    noise = 512 eps · Σ_k |u_k| |f_k| over the outputs that depend on it (divided by max |x| where that is below 1), and
-    64 eps of the argument's largest gradient. There is no fixed absolute tolerance: a gradient of 1e-6 that is given
-    as 0 fails. Beyond `max_entries`, an error δ in one entry that is not sampled is found if
-    |δ| > 2 (rtol · (Σ_k |u_k| |(J v)_k| + |g|₂) + noise), which for n equal entries is |δ| > about 4e-7 n |g|.
+    noise = 512 eps · Σ_k |u_k| |f_k| / max |x| over the outputs that depend on it, and 64 eps of the argument's largest
+    gradient. There is no fixed absolute tolerance: a gradient of 1e-6 that is given as 0 fails. Beyond `max_entries`,
+    an error δ in one entry that is not sampled is found if |δ| > 2 (rtol · (Σ_k |u_k| |(J v)_k| + |g|₂) + noise), which
+    for n equal entries is |δ| > about 4e-7 n |g|.
 
     *Kinks.* Where the one-sided derivatives of an output disagree, a gradient outside of what lies between them fails,
     one inside is unresolved. Tied entries, of one argument or of several, are also moved together, so that a maximum
@@ -114,7 +114,8 @@ def check_vjp(
     *Also checked:* the gradient's shape and dtype are the argument's; it is linear in the cotangent, and 0 for the
     cotangent 0; neither arguments nor cotangents are changed; two calls give the same bits, before and after other
     calls of f. Of an engine also: the gradient is on the argument's device; a tensor used twice gets the sum of both
-    gradients, and one that is not used gets none. Of a pair: which results share memory (a warning).
+    gradients, one that is not used gets none, and no gradient depends on which others are asked for. Of a pair: which
+    results share memory (a warning).
 
     Parameters
     ----------
