@@ -21,6 +21,7 @@ from tinynet.testing.derivative import (
     afar,
     along,
     complex_step,
+    dense,
     differentiate,
     epsilon,
 )
@@ -96,7 +97,7 @@ class Comparer:
         if i not in self._analytic:
             rng = np.random.default_rng(i)
             shape = self.side.args[i].shape
-            v = rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)
+            v = dense(rng, shape)
             self._analytic[i] = self.side.analytic(i, v)
         return self._analytic[i]
 

@@ -12,7 +12,7 @@ from tinynet.errors import OptionError
 from tinynet.testing._compare import Exact
 from tinynet.testing._numerical import NumericalSide, default_rtol, flatten
 from tinynet.testing.adapters import outputs_of
-from tinynet.testing.derivative import Derivative, Direction, Floats, along, epsilon, is_float, rounded
+from tinynet.testing.derivative import Derivative, Direction, Floats, along, dense, epsilon, is_float, rounded
 from tinynet.testing.report import ArgumentReport, Comparison, Verdict
 from tinynet.testing.subject import Subject
 
@@ -112,7 +112,7 @@ class Taylor:
         x = self.side.args[i]
         report = ArgumentReport.empty(i, x.shape, str(gradients[0].dtype), len(gradients), False)
         for _ in range(directions if x.size else 0):
-            v = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
+            v = dense(rng, x.shape)
             for comparison in self._compare(i, Direction(None, v), gradients):
                 report.add(comparison)
         return report

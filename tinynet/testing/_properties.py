@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinynet.errors import DtypeError, OptionError
 from tinynet.testing._numerical import default_rtol, flatten
-from tinynet.testing.derivative import epsilon, is_float
+from tinynet.testing.derivative import dense, epsilon, is_float
 from tinynet.testing.subject import BadGradient, EngineFunction, Subject
 
 Gradients = dict[int, NDArray[Any]]
@@ -26,12 +26,7 @@ def draw_cotangents(outputs: Sequence[NDArray[Any]], rng: np.random.Generator) -
     for k, y in enumerate(outputs):
         if np.issubdtype(y.dtype, np.complexfloating):
             raise DtypeError(f"check_vjp: output {k} has dtype {y.dtype}, expected real numbers")
-    return tuple(
-        (rng.choice([-1.0, 1.0], y.shape) * rng.uniform(0.5, 1.5, y.shape)).astype(y.dtype)
-        if is_float(y.dtype)
-        else None
-        for y in outputs
-    )
+    return tuple((dense(rng, y.shape)).astype(y.dtype) if is_float(y.dtype) else None for y in outputs)
 
 
 def levelled(outputs: Sequence[NDArray[Any]], us: Sequence[NDArray[Any] | None]) -> tuple[NDArray[Any] | None, ...]:

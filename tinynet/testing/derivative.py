@@ -89,6 +89,11 @@ def along(directions: Sequence[Direction], gradient: NDArray[Any]) -> tuple[Floa
     return sums[:, 0], sums[:, 1]
 
 
+def dense(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Random signs, and no number below 1/2: a direction, or a cotangent, in which every entry takes part."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)
+
+
 def rounded(directions: Sequence[Direction], x: NDArray[Any], base: float, smallest: float) -> list[Direction]:
     """Directions rounded so that x ± h v loses nothing: at x = 1e8 float64 has a spacing of 1.5e-8, and sin sees it."""
     if directions[0].index is None:

@@ -13,8 +13,8 @@ from tinynet.errors import OptionError
 from tinynet.testing._numerical import NumericalSide, default_rtol
 from tinynet.testing._oracles import flat_tangents
 from tinynet.testing._properties import draw_cotangents, forward_checked, same_bits
-from tinynet.testing.adapters import Adapter, tinynet_adapter
-from tinynet.testing.derivative import BASES, Direction, Floats, afar, differentiate, is_float
+from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
+from tinynet.testing.derivative import BASES, Direction, Floats, afar, dense, differentiate, is_float
 from tinynet.testing.gradients import check_vjp
 from tinynet.testing.report import ArgumentReport, Comparison, GradientReport, Verdict
 from tinynet.testing.subject import EngineFunction, Subject, subject_of
@@ -77,7 +77,7 @@ def check_jvp(
     reports = []
     for i in indices:
         report = ArgumentReport.empty(i, args[i].shape, str(args[i].dtype), directions, True)
-        vs = [rng.choice([-1.0, 1.0], args[i].shape) * rng.uniform(0.5, 1.5, args[i].shape) for _ in range(directions)]
+        vs = [dense(rng, args[i].shape) for _ in range(directions)]
         given = [_tangents(subject, args, i, v, outputs, side, problems) for v in vs]
         if problems:
             return GradientReport(subject.name, "fail", (), tuple(problems), seed=seed, what="jvp")
@@ -141,8 +141,7 @@ def check_hvp(
 
         def vjp(*given: Any) -> tuple[Any, ...]:
             gradients = grad(*given[:-1])
-            gradients = gradients if isinstance(gradients, tuple | list) else (gradients,)
-            return tuple(None if g is None else g * given[-1] for g in gradients)
+            return tuple(None if g is None else g * given[-1] for g in outputs_of(gradients))
 
         report = check_vjp(f, args, vjp=vjp, **first)
     else:
@@ -167,8 +166,7 @@ def _pair(
 
     def chosen(rule: Callable[..., Any]) -> Callable[..., Any]:
         def function(*given: Any) -> tuple[Any, ...]:
-            result = rule(*given)
-            result = result if isinstance(result, tuple | list) else (result,)
+            result = outputs_of(rule(*given))
             if len(result) != len(args):
                 raise OptionError(f"check_hvp: got {len(result)} results, expected one per argument: {len(args)}")
             return tuple(np.zeros_like(args[i]) if result[i] is None else result[i] for i in indices)
@@ -214,8 +212,7 @@ def _symmetry(
         vs: list[Any] = [None] * len(args)
         for i, a in enumerate(args):
             if isinstance(a, np.ndarray) and is_float(a.dtype):
-                v = rng.choice([-1.0, 1.0], a.shape) * rng.uniform(0.5, 1.5, a.shape) if i in indices else 0 * a
-                vs[i] = np.asarray(v, a.dtype)
+                vs[i] = np.asarray(dense(rng, a.shape) if i in indices else 0 * a, a.dtype)
         sides.append((vs, product(*args, *vs)))
     (v, hv), (w, hw) = sides
 

@@ -33,7 +33,7 @@ from tinynet.testing._properties import (
 )
 from tinynet.testing._reproduction import reproduction
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
-from tinynet.testing.derivative import is_float
+from tinynet.testing.derivative import dense, is_float
 from tinynet.testing.report import ArgumentReport, Comparison, GradientReport, Verdict
 from tinynet.testing.subject import EngineFunction, Subject, as_arrays, checked_positions, subject_of
 
@@ -341,7 +341,7 @@ def _check_argument(
         np.log2(np.abs(x), where=np.isfinite(x) & (x != 0), out=np.zeros(x.shape)) if count else np.zeros(x.shape)
     )
     scale = np.exp2(np.clip(np.floor(exponents) - 20, 0, None))
-    vs = [scale * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape) for _ in range(count)]
+    vs = [scale * dense(rng, x.shape) for _ in range(count)]
     for v, found in zip(vs, comparer.directions(i, vs, gradients), strict=True):
         if kinked.any() and any(c.verdict == "unresolved" for c in found):
             smooth = comparer.direction(i, np.where(kinked, 0.0, v), gradients)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinynet.errors import DtypeError, OptionError
-from tinynet.testing.adapters import Adapter, Array, call, outputs_of, tinynet_adapter
+from tinynet.testing.adapters import Adapter, Array, call, device_of, outputs_of, tinynet_adapter
 from tinynet.testing.derivative import is_float
 
 
@@ -157,7 +157,7 @@ class EngineFunction:
         dy = [None if u is None else self.adapter.from_numpy(u, False) for u in cotangents]
         gradients = self.adapter.vjp(self.f, tensors, dy, wrt)
         for i, g in zip(wrt, gradients, strict=True):
-            here, there = (str(getattr(value, "device", "")) for value in (tensors[i], g))
+            here, there = device_of(tensors[i]), device_of(g)
             if g is not None and here and there and here != there:
                 raise BadGradient(f"the gradient of argument {i} is on device {there}, expected the argument's {here}")
         kept = [
