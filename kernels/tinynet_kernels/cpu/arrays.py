@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .memory import empty
+
 Array = NDArray[Any]
 
 
 def contiguous(x: Array) -> Array:
     """`x` as a C-contiguous, aligned, writeable array; a copy only where it is not one (Numba would recompile)."""
-    return x if x.flags.carray else np.array(x, order="C")
+    if x.flags.carray:
+        return x
+    copy = empty(x.shape, x.dtype)
+    copy[...] = x
+    return copy
 
 
 def optional(x: Array | None, like: Array) -> Array:

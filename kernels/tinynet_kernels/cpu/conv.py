@@ -7,7 +7,6 @@ input channel a group go to conv_depthwise.py.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import prange
 
 from . import conv_depthwise as depthwise
@@ -15,6 +14,7 @@ from .arrays import Array, contiguous, optional, product, triple
 from .blas import gemm, gemm_address
 from .conv_depthwise import inside
 from .jit import inner, kernel
+from .memory import empty, zeros
 
 Ints = tuple[int, ...]
 _COLUMNS = 1 << 17  # elements of a tile of columns: half a megabyte of float32, within L2
@@ -38,7 +38,7 @@ def conv_forward(
     """
     size, kernel_size = x.shape[2:], w.shape[2:]
     out = _output_size(size, kernel_size, stride, padding, dilation)
-    y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
+    y = empty((x.shape[0], w.shape[0], *out), x.dtype)
     if y.size == 0:
         return y
     geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
@@ -52,7 +52,7 @@ def conv_forward(
     direct = _is_matrix_product(size, out, kernel_size, stride, padding)
     tile = _tile(pixels, taps, images * groups)
     chunks = min(_CHUNKS, images * groups * -(-pixels // tile))
-    columns = np.empty((chunks, 0 if direct else taps * tile), x.dtype)
+    columns = empty((chunks, 0 if direct else taps * tile), x.dtype)
     _forward(
         work,
         gemm_address(x.dtype),
@@ -80,7 +80,7 @@ def conv_grad_input(
     """
     size, kernel_size, out = tuple(input_size), w.shape[2:], dy.shape[2:]
     images, filters, channels = dy.shape[0], w.shape[0], w.shape[1]
-    dx = np.zeros((images, channels * groups, *size), dy.dtype)
+    dx = zeros((images, channels * groups, *size), dy.dtype)
     if dx.size == 0 or dy.size == 0:
         return dx
     geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
@@ -96,7 +96,7 @@ def conv_grad_input(
     pixels, taps = product(out), step * product(kernel_size)
     tile = pixels if direct else _tile(pixels, taps, _CHUNKS)
     chunks = min(_CHUNKS, images * groups * blocks)
-    columns = np.empty((chunks, 0 if direct else taps * tile), dy.dtype)
+    columns = empty((chunks, 0 if direct else taps * tile), dy.dtype)
     _grad_input(
         work, gemm_address(dy.dtype), *flat, columns, images, groups, channels, filters // groups, blocks, step, tile,
         direct, *geometry,
@@ -117,20 +117,20 @@ def conv_grad_weight(
     images, filters, channels = x.shape[0], dy.shape[1], x.shape[1] // groups
     shape = (filters, channels, *kernel_size)
     if dy.size == 0 or x.size == 0 or product(shape) == 0:
-        return np.zeros(shape, dy.dtype)
+        return zeros(shape, dy.dtype)
     geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
     pixels, taps = product(out), channels * product(kernel_size)
     work = dy.size * taps // 8
     flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
     if channels == 1 and groups > 1:
-        dw = np.empty(shape, dy.dtype)
+        dw = empty(shape, dy.dtype)
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
     direct = _is_matrix_product(size, out, kernel_size, stride, padding)
     tile = _tile(pixels, taps, images)
     chunks = min(_PARTIAL_SUMS, images * -(-pixels // tile))
-    columns = np.empty((chunks, 0 if direct else taps * tile), dy.dtype)
-    sums = np.zeros((chunks, *shape), dy.dtype)
+    columns = empty((chunks, 0 if direct else taps * tile), dy.dtype)
+    sums = zeros((chunks, *shape), dy.dtype)
     _grad_weight(
         work, gemm_address(dy.dtype), *flat, sums.reshape(chunks, -1), columns, images, groups, channels,
         filters // groups, tile, direct, *geometry,
@@ -146,7 +146,7 @@ def conv_grad_bias(dy: Array) -> Array:
 
     dy (N, O, *out) → db (O,). Parallel over channels; accumulates in float64. Floor: dy once, as many FLOPs.
     """
-    db = np.zeros(dy.shape[1], dy.dtype)
+    db = zeros((dy.shape[1],), dy.dtype)
     if dy.size:
         _channel_sums(dy.size, contiguous(dy).reshape(dy.shape[0], dy.shape[1], -1), db)
     return db

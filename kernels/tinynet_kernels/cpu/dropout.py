@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import prange
 
 from .arrays import Array, contiguous
 from .jit import inner, kernel
+from .memory import empty
 
 _CHUNK = 16384
 
@@ -17,7 +17,7 @@ def dropout_forward(x: Array, keep: Array, *, p: float) -> Array:
     x of any shape, keep bool of that shape → y. A product, not a choice: inf or NaN that is dropped gives NaN, as in
     PyTorch. Parallel over chunks of 16384 elements. Floor: x, keep and y once, 2 FLOPs an element.
     """
-    y = np.empty(x.shape, x.dtype)
+    y = empty(x.shape, x.dtype)
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
     _apply(x.size, contiguous(x).reshape(-1), contiguous(keep).reshape(-1), scale, y.reshape(-1))
     return y

@@ -7,6 +7,7 @@ from numba import prange
 
 from .arrays import Array, contiguous
 from .jit import inner, kernel
+from .memory import empty, zeros
 
 _ROWS = 64  # look-ups of a chunk
 _COLUMNS = 64  # columns of a block of the gradient
@@ -18,7 +19,7 @@ def embedding_forward(w: Array, idx: Array) -> Array:
     w (V, E), idx int64 of any shape, within 0 … V − 1 → y (*idx.shape, E). Parallel over chunks of look-ups. Floor:
     idx once, the rows once, y once; no FLOPs.
     """
-    y = np.empty((*idx.shape, w.shape[1]), w.dtype)
+    y = empty((*idx.shape, w.shape[1]), w.dtype)
     _forward(y.size, contiguous(w), contiguous(idx).reshape(-1), y.reshape(idx.size, w.shape[1]))
     return y
 
@@ -32,7 +33,7 @@ def embedding_backward(
     columns; accumulates in the dtype of `dy`, in the order of i. Floor: dy and dw once, one addition an element.
     """
     columns = dy.shape[-1]
-    dw = np.zeros((num_embeddings, columns), dy.dtype)
+    dw = zeros((num_embeddings, columns), dy.dtype)
     flat = contiguous(idx).reshape(-1)
     frequency = np.bincount(flat, minlength=num_embeddings) if scale_grad_by_freq else np.empty(0, np.int64)
     padding = -1 if padding_idx is None else padding_idx

@@ -8,6 +8,7 @@ from numba import prange
 from .arrays import Array, contiguous, product
 from .jit import inner, kernel
 from .matmul import product_into
+from .memory import empty
 
 
 def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
@@ -17,7 +18,7 @@ def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
     accumulates in the dtype of `x`. Floor for M rows: M(in + out) + in·out elements, 2·M·in·out FLOPs.
     """
     rows, features = product(x.shape[:-1]), w.shape[0]
-    y = np.empty((*x.shape[:-1], features), x.dtype)
+    y = empty((*x.shape[:-1], features), x.dtype)
     if b is not None and features == 0:
         b = None
     product_into(y, contiguous(x), False, contiguous(w), True, b, 1, rows, features, w.shape[1])
@@ -29,7 +30,7 @@ def linear_grad_input(dy: Array, w: Array) -> Array:
 
     dy (..., out), w (out, in) → dx (..., in). Parallel axis, accumulation and floor as in `linear_forward`.
     """
-    dx = np.empty((*dy.shape[:-1], w.shape[1]), dy.dtype)
+    dx = empty((*dy.shape[:-1], w.shape[1]), dy.dtype)
     rows = product(dy.shape[:-1])
     product_into(dx, contiguous(dy), False, contiguous(w), False, None, 1, rows, w.shape[1], w.shape[0])
     return dx
@@ -40,7 +41,7 @@ def linear_grad_weight(dy: Array, x: Array) -> Array:
 
     dy (..., out), x (..., in) → dw (out, in). Parallel axis, accumulation and floor as in `linear_forward`.
     """
-    dw = np.empty((dy.shape[-1], x.shape[-1]), dy.dtype)
+    dw = empty((dy.shape[-1], x.shape[-1]), dy.dtype)
     rows = product(dy.shape[:-1])
     product_into(dw, contiguous(dy), True, contiguous(x), False, None, 1, dy.shape[-1], x.shape[-1], rows)
     return dw
@@ -53,7 +54,7 @@ def linear_grad_bias(dy: Array) -> Array:
     rows: M·out elements, M·out FLOPs.
     """
     columns = dy.shape[-1]
-    db = np.empty(columns, dy.dtype)
+    db = empty((columns,), dy.dtype)
     _column_sums(dy.size, contiguous(dy).reshape(product(dy.shape[:-1]), columns), db)
     return db
 

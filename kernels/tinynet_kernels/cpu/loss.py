@@ -15,6 +15,7 @@ from numba import prange
 
 from .arrays import Array, contiguous, optional
 from .jit import inner, kernel
+from .memory import empty, zeros
 
 _CHUNK = 4096  # elements of a chunk of elementwise work, and of a partial sum
 
@@ -28,8 +29,8 @@ def cross_entropy_forward(
     0-d for 'mean' (divided by the sum of w[t]) and 'sum'; lse (N, M), for the backward. Rows whose target is
     `ignore_index` count as zero. Parallel over rows; accumulates in float64. Floor: x twice, C exponentials a row.
     """
-    lse = np.empty(target.shape, x.dtype)
-    rows, weights = np.empty(target.shape, np.float64), np.empty(target.shape, np.float64)
+    lse = empty(target.shape, x.dtype)
+    rows, weights = empty(target.shape, np.float64), empty(target.shape, np.float64)
     _cross_entropy(
         x.size * 8, contiguous(x), contiguous(target), optional(weight, x), ignore_index, float(label_smoothing), lse,
         rows, weights,
@@ -53,7 +54,7 @@ def cross_entropy_backward(
     dloss (N, M) for 'none', else 0-d; g is dloss, for 'mean' over the sum of w[t]. Other arguments and axes as in
     `cross_entropy_forward` → dx (N, C, M). Parallel over rows. Floor: x and dx once, C exponentials a row.
     """
-    dx = np.empty(x.shape, x.dtype)
+    dx = empty(x.shape, x.dtype)
     target, weight = contiguous(target), optional(weight, x)
     _cross_entropy_grad(
         x.size * 8, _row_gradients(dloss, target, weight, ignore_index, reduction), contiguous(x), contiguous(lse),
@@ -69,7 +70,7 @@ def nll_forward(logp: Array, target: Array, weight: Array | None, *, ignore_inde
     the sum of w[t]) and 'sum'. Rows whose target is `ignore_index` count as zero. Parallel over rows; accumulates in
     float64. Floor: one element of logp a row.
     """
-    rows, weights = np.empty(target.shape, np.float64), np.empty(target.shape, np.float64)
+    rows, weights = empty(target.shape, np.float64), empty(target.shape, np.float64)
     _nll(target.size * 4, contiguous(logp), contiguous(target), optional(weight, logp), ignore_index, rows, weights)
     return _reduced(rows, weights, reduction, logp.dtype)
 
@@ -81,7 +82,7 @@ def nll_backward(
 
     dloss (N, M) for 'none', else 0-d; target (N, M) → dlogp (N, num_classes, M). Parallel over rows. Floor: dlogp once.
     """
-    dlogp = np.zeros((target.shape[0], num_classes, target.shape[1]), dloss.dtype)
+    dlogp = zeros((target.shape[0], num_classes, target.shape[1]), dloss.dtype)
     target, weight = contiguous(target), optional(weight, dloss)
     gradients = _row_gradients(dloss, target, weight, ignore_index, reduction)
     _nll_grad(target.size * 4, gradients, target, weight, ignore_index, dlogp)
@@ -98,7 +99,7 @@ def mse_forward(x: Array, y: Array, *, reduction: str) -> Array:
         difference = x - y
         difference *= difference
         return np.asarray(difference)
-    sums = np.empty(-(-x.size // _CHUNK), np.float64)
+    sums = empty((-(-x.size // _CHUNK),), np.float64)
     _mse(x.size, contiguous(x).reshape(-1), contiguous(y).reshape(-1), sums)
     return _total(sums, x.size, reduction, x.dtype)
 
@@ -108,7 +109,7 @@ def mse_backward(dloss: Array, x: Array, y: Array, *, reduction: str) -> Array:
 
     dloss of x's shape for 'none', else 0-d → dx of x's shape. Parallel over chunks. Floor: x, y and dx once.
     """
-    dx = np.empty(x.shape, x.dtype)
+    dx = empty(x.shape, x.dtype)
     gradients = _gradients(dloss, x.size, reduction, x.dtype)
     _mse_grad(x.size, gradients, contiguous(x).reshape(-1), contiguous(y).reshape(-1), dx.reshape(-1))
     return dx
@@ -123,8 +124,8 @@ def bce_with_logits_forward(
     shape → loss of that shape for 'none', else 0-d. Parallel over chunks of 4096 elements, whose sums are added in
     order; accumulates in float64. Floor: the inputs once, an exponential and a logarithm an element.
     """
-    loss = np.empty(x.shape if reduction == "none" else (0,), x.dtype)
-    sums = np.empty(-(-x.size // _CHUNK), np.float64)
+    loss = empty(x.shape if reduction == "none" else (0,), x.dtype)
+    sums = empty((-(-x.size // _CHUNK),), np.float64)
     _bce(
         x.size * 8, contiguous(x).reshape(-1), contiguous(y).reshape(-1), optional(weight, x).reshape(-1),
         optional(pos_weight, x).reshape(-1), loss.reshape(-1), sums,
@@ -140,7 +141,7 @@ def bce_with_logits_backward(
     Arguments as in `bce_with_logits_forward`, dloss of x's shape for 'none', else 0-d; g is dloss, for 'mean' over the
     number of elements → dx, dy of x's shape. Parallel over chunks. Floor: the inputs, dx and dy once.
     """
-    dx, dy = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    dx, dy = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     _bce_grad(
         x.size * 8, _gradients(dloss, x.size, reduction, x.dtype), contiguous(x).reshape(-1), contiguous(y).reshape(-1),
         optional(weight, x).reshape(-1), optional(pos_weight, x).reshape(-1), dx.reshape(-1), dy.reshape(-1),

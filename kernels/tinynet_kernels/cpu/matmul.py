@@ -8,6 +8,7 @@ from numba import prange
 from .arrays import Array, contiguous
 from .blas import gemm, gemm_address
 from .jit import inner, kernel
+from .memory import empty
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -21,7 +22,7 @@ def matmul(a: Array, b: Array) -> Array:
     (m, k), n = a.shape[-2:], b.shape[-1]
     a, ta = _stored(a)
     b, tb = _stored(b)
-    c = np.empty((m, n) if a.ndim == 2 else (batch, m, n), a.dtype)
+    c = empty((m, n) if a.ndim == 2 else (batch, m, n), a.dtype)
     product_into(c, a, ta, b, tb, None, batch, m, n, k)
     return c
 

@@ -7,6 +7,7 @@ from numba import prange
 
 from .arrays import Array, contiguous, optional
 from .jit import inner, kernel
+from .memory import empty
 
 
 def batch_norm_forward(x: Array, w: Array | None, b: Array | None, *, eps: float) -> tuple[Array, Array, Array]:
@@ -16,8 +17,8 @@ def batch_norm_forward(x: Array, w: Array | None, b: Array | None, *, eps: float
     statistics accumulate in float64, in two passes (so a large mean costs no digits). Floor: x three times, y once,
     7 FLOPs an element.
     """
-    y = np.empty(x.shape, x.dtype)
-    mean, rstd = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    y = empty(x.shape, x.dtype)
+    mean, rstd = empty((x.shape[1],), x.dtype), empty((x.shape[1],), x.dtype)
     _forward(x.size * 4, _planes(x), optional(w, x), optional(b, x), float(eps), _planes(y), mean, rstd)
     return y, mean, rstd
 
@@ -29,8 +30,8 @@ def batch_norm_backward(dy: Array, x: Array, w: Array | None, mean: Array, rstd:
     channel. Parallel over channels; dw and db accumulate in float64. Floor: x and dy twice, dx once, 9 FLOPs an
     element.
     """
-    dx = np.empty(x.shape, x.dtype)
-    dw, db = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    dx = empty(x.shape, x.dtype)
+    dw, db = empty((x.shape[1],), x.dtype), empty((x.shape[1],), x.dtype)
     _backward(
         x.size * 5, _planes(dy), _planes(x), optional(w, x), contiguous(mean), contiguous(rstd), _planes(dx), dw, db
     )

@@ -11,6 +11,7 @@ from numba import prange
 from .arrays import Array, contiguous, product, triple
 from .conv_depthwise import inside
 from .jit import inner, kernel
+from .memory import empty, zeros
 
 Ints = tuple[int, ...]
 
@@ -24,8 +25,8 @@ def max_pool_forward(
     maximum wins; NaN wins over numbers (of several, the last). Parallel over planes. Floor: x, y and indices once,
     one comparison a tap.
     """
-    y = np.empty((*x.shape[:2], *output_size), x.dtype)
-    indices = np.empty(y.shape, np.int64)
+    y = empty((*x.shape[:2], *output_size), x.dtype)
+    indices = empty(y.shape, np.int64)
     if y.size:
         _max_pool(
             y.size * product(kernel_size), _planes(x), _planes(y), _planes(indices), triple(kernel_size, 1),
@@ -40,7 +41,7 @@ def max_pool_backward(dy: Array, indices: Array, *, input_size: Ints) -> Array:
     dy, indices (N, C, *out) → dx (N, C, *input_size). Parallel over planes; accumulates in the dtype of `dy`, in the
     order of p. Floor: dy, indices and dx once, one addition an output.
     """
-    dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
+    dx = zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
         planes = dy.shape[0] * dy.shape[1]
         _scatter(
@@ -66,7 +67,7 @@ def avg_pool_forward(
     elements within the padded input (`count_include_pad`) or within the input. Parallel over planes; accumulates in
     the dtype of `x`. Floor: x and y once, one addition a tap.
     """
-    y = np.empty((*x.shape[:2], *output_size), x.dtype)
+    y = empty((*x.shape[:2], *output_size), x.dtype)
     if y.size:
         _avg_pool(
             y.size * product(kernel_size), _planes(x), _planes(y), triple(kernel_size, 1), triple(stride, 1),
@@ -90,7 +91,7 @@ def avg_pool_backward(
     dy (N, C, *out) → dx (N, C, *input_size). Parallel over planes; accumulates in the dtype of `dy`, windows in order.
     Floor: dy and dx once, one addition a tap.
     """
-    dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
+    dx = zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
         _avg_pool(
             dy.size * product(kernel_size), _planes(dx), _planes(dy), triple(kernel_size, 1), triple(stride, 1),
@@ -105,7 +106,7 @@ def adaptive_avg_pool_forward(x: Array, *, output_size: Ints) -> Array:
     x (N, C, *size) → y (N, C, *output_size). Parallel over planes; accumulates in the dtype of `x`. Floor: x and y
     once, one addition an element of a window.
     """
-    y = np.empty((*x.shape[:2], *output_size), x.dtype)
+    y = empty((*x.shape[:2], *output_size), x.dtype)
     if y.size:
         _adaptive_avg(max(x.size, y.size), _planes(x), _planes(y), False)
     return y
@@ -117,7 +118,7 @@ def adaptive_avg_pool_backward(dy: Array, *, input_size: Ints) -> Array:
     dy (N, C, *out) → dx (N, C, *input_size). Parallel over planes; accumulates in the dtype of `dy`, windows in order.
     Floor: dy and dx once, one addition an element of a window.
     """
-    dx = np.zeros((*dy.shape[:2], *input_size), dy.dtype)
+    dx = zeros((*dy.shape[:2], *input_size), dy.dtype)
     if dy.size and dx.size:
         _adaptive_avg(max(dx.size, dy.size), _planes(dx), _planes(dy), True)
     return dx
@@ -129,8 +130,8 @@ def adaptive_max_pool_forward(x: Array, *, output_size: Ints) -> tuple[Array, Ar
     x (N, C, *size) → y, indices (N, C, *output_size), as `max_pool_forward` gives them. Parallel over planes. Floor:
     x, y and indices once, one comparison an element of a window.
     """
-    y = np.empty((*x.shape[:2], *output_size), x.dtype)
-    indices = np.empty(y.shape, np.int64)
+    y = empty((*x.shape[:2], *output_size), x.dtype)
+    indices = empty(y.shape, np.int64)
     if y.size:
         _adaptive_max(max(x.size, y.size), _planes(x), _planes(y), _planes(indices))
     return y, indices

@@ -7,6 +7,7 @@ from numba import prange
 
 from .arrays import Array
 from .jit import inner, kernel
+from .memory import empty
 
 _BLOCKS = 4096  # blocks of a chunk
 _WORD = 0xFFFFFFFF
@@ -20,7 +21,7 @@ def philox_u32(key: int, counter: int, n: int) -> Array:
 
     Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
     """
-    words = np.empty(-(-n // 4) * 4, np.uint32)
+    words = empty((-(-n // 4) * 4,), np.uint32)
     low, high = counter & (2**64 - 1), (counter >> 64) & (2**64 - 1)
     keys = np.array([key & _WORD, (key >> 32) & _WORD, low, high], np.uint64)
     _philox(words.size * 16, keys, words.reshape(-1, 4))
