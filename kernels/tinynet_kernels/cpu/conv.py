@@ -1,24 +1,23 @@
-"""Convolution over 1, 2 or 3 spatial axes: columns of the image (im2col) times the weights, in BLAS.
+"""Convolution over 1, 2 or 3 spatial axes, directly: register tiles of outputs over a padded copy of the image.
 
-Inside, every convolution is one over three axes, the missing ones of size 1. The columns exist for one tile of output
-pixels at a time (they stay in the cache), in a buffer that belongs to one chunk of the work. Convolutions with one
-input channel a group go to conv_depthwise.py.
+For each band of an image (see conv_plan.py): one copy into a private, zero-padded source that stays in the cache; then
+tiles of 8 output channels by 3 vectors of pixels accumulate over (channel, tap). The gradient of the input is the same
+kernel with turned weights; the gradient of the weight takes tiles of 8 (channel, tap) by up to 3 vectors of output
+channels, over all pixels.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from numba import prange
 
 from . import conv_depthwise as depthwise
+from . import conv_plan, simd, threads
 from .arrays import Array, contiguous, optional, product, triple
-from .blas import gemm, gemm_address
-from .conv_depthwise import inside
+from .conv_plan import Ints, Plan
 from .jit import inner, kernel
 from .memory import empty, zeros
 
-Ints = tuple[int, ...]
-_COLUMNS = 1 << 17  # elements of a tile of columns: half a megabyte of float32, within L2
-_CHUNKS = 16  # chunks of independent work
 _PARTIAL_SUMS = 8  # chunks of the weight gradient, each with a sum as large as the weights
 
 
@@ -33,7 +32,7 @@ def conv_forward(
     """``y[n, o, p] = b[o] + Σ_{c, t} w[o, c, t] · x[n, c, p · stride − padding + t · dilation]``, x zero outside.
 
     x (N, C, *size), w (O, C/groups, *kernel), b (O,) or None → y (N, O, *out), with
-    out = ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. Parallel over (image, group, tile of pixels);
+    out = ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. Parallel over (image, group, band of outputs);
     accumulates in the dtype of `x`. Floor: x, w and y once, 2·N·O·P·(C/groups)·K FLOPs (P output pixels, K taps).
     """
     size, kernel_size = x.shape[2:], w.shape[2:]
@@ -41,31 +40,20 @@ def conv_forward(
     y = empty((x.shape[0], w.shape[0], *out), x.dtype)
     if y.size == 0:
         return y
-    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
     images, channels, filters = x.shape[0], w.shape[1], w.shape[0]
-    work = y.size * (channels * product(kernel_size) + 1) // 8
-    flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
+    taps = product(kernel_size)
+    work = y.size * (channels * taps + 1) // 8
     if channels == 1 and groups > 1:
+        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
+        flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
         depthwise.forward(work, *flat, images, filters, filters // groups, *geometry)
         return y
-    pixels, taps = product(out), channels * product(kernel_size)
-    direct = _is_matrix_product(size, out, kernel_size, stride, padding)
-    tile = _tile(pixels, taps, images * groups)
-    chunks = min(_CHUNKS, images * groups * -(-pixels // tile))
-    columns = empty((chunks, 0 if direct else taps * tile), x.dtype)
-    _forward(
-        work,
-        gemm_address(x.dtype),
-        *flat,
-        columns,
-        images,
-        groups,
-        channels,
-        filters // groups,
-        tile,
-        direct,
-        *geometry,
-    )
+    plan = conv_plan.forward_plan(
+        size, kernel_size, stride, padding, dilation, out, channels, filters // groups, images * groups,
+        x.dtype.itemsize,
+    )  # fmt: skip
+    packed = _packed(w, plan, groups, channels, channels * taps, taps)
+    _run(work, plan, x, packed, b, y, images * groups, groups, channels, size)
     return y
 
 
@@ -75,32 +63,29 @@ def conv_grad_input(
     """``dx[n, c, i] = Σ_{o, p, t : p·stride − padding + t·dilation = i} w[o, c, t] · dy[n, o, p]``.
 
     The transpose of `conv_forward` in `x`, and so the forward of the transposed convolution. dy (N, O, *out),
-    w (O, C/groups, *kernel) → dx (N, C, *input_size). Parallel over (image, group, block of channels); accumulates in
+    w (O, C/groups, *kernel) → dx (N, C, *input_size). Parallel over (image, group, band of inputs); accumulates in
     the dtype of `dy`. Floor: dy, w and dx once, as many FLOPs as the forward.
     """
     size, kernel_size, out = tuple(input_size), w.shape[2:], dy.shape[2:]
     images, filters, channels = dy.shape[0], w.shape[0], w.shape[1]
-    dx = zeros((images, channels * groups, *size), dy.dtype)
-    if dx.size == 0 or dy.size == 0:
-        return dx
-    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
-    work = dy.size * channels * product(kernel_size) // 8
-    flat = (contiguous(dy).reshape(-1), contiguous(w).reshape(-1), dx.reshape(-1))
+    shape = (images, channels * groups, *size)
+    if dy.size == 0 or product(shape) == 0:
+        return zeros(shape, dy.dtype)
+    taps = product(kernel_size)
+    work = dy.size * channels * taps // 8
     if channels == 1 and groups > 1:
+        dx = zeros(shape, dy.dtype)
+        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
+        flat = (contiguous(dy).reshape(-1), contiguous(w).reshape(-1), dx.reshape(-1))
         depthwise.grad_input(work, *flat, images, groups, filters // groups, *geometry)
         return dx
-    direct = _is_matrix_product(size, out, kernel_size, stride, padding)
-    blocks = min(channels, max(1, -(-_CHUNKS // (images * groups))))
-    step = -(-channels // blocks)
-    blocks = -(-channels // step)
-    pixels, taps = product(out), step * product(kernel_size)
-    tile = pixels if direct else _tile(pixels, taps, _CHUNKS)
-    chunks = min(_CHUNKS, images * groups * blocks)
-    columns = empty((chunks, 0 if direct else taps * tile), dy.dtype)
-    _grad_input(
-        work, gemm_address(dy.dtype), *flat, columns, images, groups, channels, filters // groups, blocks, step, tile,
-        direct, *geometry,
+    dx = empty(shape, dy.dtype)
+    plan = conv_plan.input_plan(
+        size, kernel_size, stride, padding, dilation, out, channels, filters // groups, images * groups,
+        dy.dtype.itemsize,
     )  # fmt: skip
+    packed = _packed(w, plan, groups, filters // groups, taps, channels * taps)
+    _run(work, plan, dy, packed, None, dx, images * groups, groups, filters // groups, out)
     return dx
 
 
@@ -110,7 +95,7 @@ def conv_grad_weight(
     """``dw[o, c, t] = Σ_{n, p} dy[n, o, p] · x[n, c, p · stride − padding + t · dilation]``, x zero outside.
 
     dy (N, O, *out), x (N, C, *size) → dw (O, C/groups, *kernel_size). Parallel over a fixed number of chunks of
-    (image, tile of pixels), whose sums are added in order; accumulates in the dtype of `dy`. Floor: dy, x and dw once,
+    (image, band of outputs), whose sums are added in order; accumulates in the dtype of `dy`. Floor: dy, x and dw once,
     as many FLOPs as the forward.
     """
     size, out = x.shape[2:], dy.shape[2:]
@@ -118,26 +103,35 @@ def conv_grad_weight(
     shape = (filters, channels, *kernel_size)
     if dy.size == 0 or x.size == 0 or product(shape) == 0:
         return zeros(shape, dy.dtype)
-    geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
-    pixels, taps = product(out), channels * product(kernel_size)
+    taps = channels * product(kernel_size)
     work = dy.size * taps // 8
-    flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
+    dw = empty(shape, dy.dtype)
     if channels == 1 and groups > 1:
-        dw = empty(shape, dy.dtype)
+        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
+        flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
-    direct = _is_matrix_product(size, out, kernel_size, stride, padding)
-    tile = _tile(pixels, taps, images)
-    chunks = min(_PARTIAL_SUMS, images * -(-pixels // tile))
-    columns = empty((chunks, 0 if direct else taps * tile), dy.dtype)
-    sums = zeros((chunks, *shape), dy.dtype)
+    rows = filters // groups
+    plan = conv_plan.forward_plan(
+        size, kernel_size, stride, padding, dilation, out, channels, rows, images * groups, dy.dtype.itemsize
+    )
+    lanes, height = simd.lanes(dy.dtype), simd.ROWS[0]
+    columns = -(-rows // lanes) * lanes
+    offsets = np.zeros(-(-taps // height) * height, np.int64)
+    offsets[:taps] = plan.offsets[:taps]
+    items = images * plan.bands
+    chunks = min(_PARTIAL_SUMS, items)
+    workers = min(threads.get_num_threads(), chunks)
+    sums = zeros((chunks, groups, offsets.size * columns), dy.dtype)
+    out3 = triple(out, 1)
+    pixels = plan.band * product(tuple(n for a, n in enumerate(out3) if a != plan.axis))
+    scratch = empty((workers, plan.buffer + 64 + pixels * columns), dy.dtype)
     _grad_weight(
-        work, gemm_address(dy.dtype), *flat, sums.reshape(chunks, -1), columns, images, groups, channels,
-        filters // groups, tile, direct, *geometry,
+        work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, images, groups, channels, rows,
+        triple(size, 1), out3, plan.axis, plan.band, plan.bands, plan.source, plan.buffer, offsets, columns, lanes,
+        height,
     )  # fmt: skip
-    dw = sums[0]
-    for part in sums[1:]:
-        dw += part
+    _add_sums(dw.size * chunks, sums, dw.reshape(groups, rows, taps), columns)
     return dw
 
 
@@ -155,214 +149,295 @@ def conv_grad_bias(dy: Array) -> Array:
 def _geometry(
     size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
 ) -> tuple[Ints, ...]:
-    """The six tuples that kernels take, each over three axes."""
+    """The six tuples that depthwise kernels take, each over three axes."""
     return (
         triple(size, 1), triple(kernel_size, 1), triple(stride, 1), triple(padding, 0), triple(dilation, 1),
         triple(out, 1),
     )  # fmt: skip
 
 
-def _is_matrix_product(size: Ints, out: Ints, kernel_size: Ints, stride: Ints, padding: Ints) -> bool:
-    """Pixel by pixel; `out` is smaller than `size` where a transposed convolution has an output padding."""
-    same = tuple(size) == tuple(out)
-    return same and set(kernel_size) == {1} and set(stride) == {1} and set(padding) == {0}
+def _packed(w: Array, plan: Plan, groups: int, inputs: int, row_step: int, input_step: int) -> Array:
+    """The weights in the order in which tiles read them: for each group, pass and block, [input, tap][row]."""
+    size = sum(taps.size for taps in plan.taps) * inputs * plan.rows
+    packed = empty((groups * size,), w.dtype)
+    flat, at = contiguous(w).reshape(-1), 0
+    for taps in plan.taps:
+        _pack(
+            taps.size * inputs * plan.rows * groups, flat, packed, at, size, plan.blocks, taps, groups, inputs,
+            w.size // groups, row_step, input_step,
+        )  # fmt: skip
+        at += taps.size * inputs * plan.rows
+    return packed
 
 
-def _tile(pixels: int, taps: int, items: int) -> int:
-    """Pixels of a tile: what fits in the cache, and enough tiles for 16 chunks where there are few images."""
-    fits = max(64, _COLUMNS // max(taps, 1))
-    spread = max(64, -(-pixels // max(1, _CHUNKS // max(items, 1))))
-    return max(1, min(pixels, fits, spread))
-
-
-@kernel
-def _forward(  # type: ignore[no-untyped-def]
-    address, x, w, b, y, columns, images, groups, channels, filters, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
-):  # fmt: skip
-    pixels = out[0] * out[1] * out[2]
-    tiles = (pixels + tile - 1) // tile
-    items, chunks = images * groups * tiles, columns.shape[0]
-    for chunk in prange(chunks):
-        for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
-            _forward_tile(
-                address, x, w, b, y, columns[chunk], item // tiles, (item % tiles) * tile, groups, channels, filters,
-                tile, direct, size, kernel_size, stride, padding, dilation, out,
-            )  # fmt: skip
-
-
-@inner
-def _forward_tile(  # type: ignore[no-untyped-def]
-    address, x, w, b, y, columns, which, p0, groups, channels, filters, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
-):  # fmt: skip
-    # `which` counts (image, group) pairs: in memory, their planes follow each other in that order.
-    volume, pixels = size[0] * size[1] * size[2], out[0] * out[1] * out[2]
-    taps = channels * kernel_size[0] * kernel_size[1] * kernel_size[2]
-    g, p1 = which % groups, min(pixels, p0 + tile)
-    width, xo, wo, yo = p1 - p0, which * channels * volume, g * filters * taps, which * filters * pixels + p0
-    beta = 0.0
-    if b.size > 0:
-        beta = 1.0
-        for o in range(filters):
-            y[yo + o * pixels : yo + o * pixels + width] = b[g * filters + o]
-    if direct:
-        gemm(address, False, False, filters, width, taps, w, wo, taps, x, xo + p0, pixels, beta, y, yo, pixels)
-    else:
-        _im2col(x, xo, channels, columns, p0, p1, size, kernel_size, stride, padding, dilation, out)
-        gemm(address, False, False, filters, width, taps, w, wo, taps, columns, 0, width, beta, y, yo, pixels)
+def _run(
+    work: int, plan: Plan, x: Array, packed: Array, b: Array | None, y: Array, planes: int, groups: int, inputs: int,
+    size: Ints,
+) -> None:  # fmt: skip
+    lanes = simd.lanes(x.dtype)
+    workers = min(threads.get_num_threads(), planes * plan.bands)
+    tile = (simd.ROWS[0] * simd.VECTORS + 1) * lanes
+    scratch = empty((workers, tile + plan.buffer + 64), x.dtype)
+    _correlate(
+        work, contiguous(x).reshape(-1), packed, optional(b, x), y.reshape(-1), scratch, tile, planes, groups, inputs,
+        triple(size, 1), product(y.shape[2:]), plan.axis, plan.band, plan.bands, plan.count, plan.source, plan.passes,
+        plan.offsets, plan.bases, plan.starts, plan.pieces, plan.out_step, plan.band_step, plan.blocks, plan.rows,
+        lanes,
+    )  # fmt: skip
 
 
 @kernel
-def _grad_input(  # type: ignore[no-untyped-def]
-    address, dy, w, dx, columns, images, groups, channels, filters, blocks, step, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
+def _pack(w, packed, at, group_size, blocks, taps, groups, inputs, group_step, row_step, input_step):  # type: ignore[no-untyped-def]
+    for g in prange(groups):
+        target, first = at + g * group_size, 0
+        for block in range(blocks.size):
+            rows = blocks[block]
+            for c in range(inputs):
+                for t in range(taps.size):
+                    start = g * group_step + c * input_step + taps[t] + first * row_step
+                    for i in range(rows):
+                        packed[target] = w[start + i * row_step]
+                        target += 1
+            first += rows
+
+
+@kernel
+def _correlate(  # type: ignore[no-untyped-def]
+    x, w, bias, y, scratch, tile, planes, groups, inputs, size, volume, axis, band, bands, count, source, passes,
+    offsets, bases, starts, pieces, step, band_step, blocks, rows, lanes,
 ):  # fmt: skip
-    items, chunks = images * groups * blocks, columns.shape[0]
-    for chunk in prange(chunks):
-        for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
-            _grad_input_block(
-                address, dy, w, dx, columns[chunk], item // blocks, (item % blocks) * step, groups, channels, filters,
-                step, tile, direct, size, kernel_size, stride, padding, dilation, out,
-            )  # fmt: skip
+    workers, items = scratch.shape[0], planes * bands
+    for worker in prange(workers):
+        t, buffer = scratch[worker, :tile], scratch[worker, tile:]
+        for item in range(worker * items // workers, (worker + 1) * items // workers):
+            which, start = item // bands, min((item % bands) * band, count - band)
+            is_last = 1 if item % bands == bands - 1 else 0
+            fill(x, which * inputs * size[0] * size[1] * size[2], inputs, size, buffer, source, axis, start)
+            for p in range(passes.shape[0]):
+                _tiles(
+                    t, buffer, w, bias, y, which, groups, volume, start * band_step, passes[p, is_last], offsets,
+                    bases, starts, pieces, step, blocks, rows, w.size // groups, lanes,
+                )  # fmt: skip
 
 
 @inner
-def _grad_input_block(  # type: ignore[no-untyped-def]
-    address, dy, w, dx, columns, which, c0, groups, channels, filters, step, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
+def _tiles(  # type: ignore[no-untyped-def]
+    t, buffer, w, bias, y, which, groups, volume, shift, entry, offsets, bases, starts, pieces, step, blocks, rows,
+    group_size, lanes,
 ):  # fmt: skip
-    volume, pixels = size[0] * size[1] * size[2], out[0] * out[1] * out[2]
-    plane_taps = kernel_size[0] * kernel_size[1] * kernel_size[2]
-    some, taps = min(step, channels - c0), channels * plane_taps
-    wo, yo = (which % groups) * filters * taps + c0 * plane_taps, which * filters * pixels
-    xo, rows = (which * channels + c0) * volume, some * plane_taps
-    for p0 in range(0, pixels, tile):
-        width = min(tile, pixels - p0)
-        if direct:
-            gemm(address, True, False, rows, width, filters, w, wo, taps, dy, yo + p0, pixels, 0.0, dx, xo + p0, pixels)
-        else:
-            gemm(address, True, False, rows, width, filters, w, wo, taps, dy, yo + p0, pixels, 0.0, columns, 0, width)
-            _col2im(dx, xo, some, columns, p0, p0 + width, size, kernel_size, stride, padding, dilation, out)
+    first, taps, begin, end = entry[0], entry[1], entry[3], entry[3] + entry[4]
+    g = which % groups
+    for v in range(begin, end, 3):
+        vectors = min(3, end - v)
+        b0, b1, b2 = bases[v], bases[min(v + 1, end - 1)], bases[min(v + 2, end - 1)]
+        wo, row = g * group_size + entry[2], 0
+        for block in range(blocks.size):
+            height = blocks[block]
+            if height == 8:
+                _tile8(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            elif height == 4:
+                _tile4(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            elif height == 2:
+                _tile2(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            else:
+                _tile1(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            for i in range(height):
+                add = bias[g * rows + row + i] if bias.size > 0 else y.dtype.type(0)
+                yo = (which * rows + row + i) * volume + shift
+                for j in range(vectors):
+                    for piece in range(starts[v + j], starts[v + j + 1]):
+                        to = (i * 3 + j) * lanes + pieces[piece, 0]
+                        if step == 1:
+                            simd.put(t, to, add, y, yo + pieces[piece, 2], pieces[piece, 1])
+                        else:
+                            place = yo + pieces[piece, 2]
+                            for lane in range(pieces[piece, 1]):
+                                y[place + lane * step] = t[to + lane] + add
+            wo += height * taps
+            row += height
+
+
+_tile8, _tile4, _tile2, _tile1 = (simd.dot_tile(rows) for rows in (8, 4, 2, 1))
+
+
+@inner
+def fill(x, xo, channels, size, buffer, source, axis, start):  # type: ignore[no-untyped-def]
+    """Copy the image at `xo` into the source of the band that begins at output `start` of `axis`; zero outside it."""
+    depth, height, width = source[0, 0], source[0, 1], source[0, 2]
+    step = source[1, 2]
+    d_start = start if axis == 0 else 0
+    h_start = start if axis == 1 else 0
+    w_start = start if axis == 2 else 0
+    at = 0
+    for c in range(channels):
+        for pd in range(source[3, 0]):
+            for ph in range(source[3, 1]):
+                for pw in range(source[3, 2]):
+                    first = source[4 + pw, 2] + step * w_start - source[2, 2]
+                    lo = min(width, max(0, (step - 1 - first) // step))
+                    hi = max(lo, min(width, (size[2] - first + step - 1) // step))
+                    for i in range(depth):
+                        d = source[1, 0] * (d_start + i) + source[4 + pd, 0] - source[2, 0]
+                        for j in range(height):
+                            h = source[1, 1] * (h_start + j) + source[4 + ph, 1] - source[2, 1]
+                            if d < 0 or d >= size[0] or h < 0 or h >= size[1]:
+                                _zero(buffer, at, width)
+                            else:
+                                line = xo + ((c * size[0] + d) * size[1] + h) * size[2] + first
+                                _zero(buffer, at, lo)
+                                if step == 1:
+                                    simd.move(x, line + lo, buffer, at + lo, hi - lo)
+                                elif step == 2:
+                                    for k in range(hi - lo):
+                                        buffer[at + lo + k] = x[line + 2 * (lo + k)]
+                                else:
+                                    for k in range(hi - lo):
+                                        buffer[at + lo + k] = x[line + step * (lo + k)]
+                                _zero(buffer, at + hi, width - hi)
+                            at += width
+
+
+@inner
+def _zero(buffer, at, count):  # type: ignore[no-untyped-def]
+    for i in range(count):
+        buffer[at + i] = 0
 
 
 @kernel
 def _grad_weight(  # type: ignore[no-untyped-def]
-    address, dy, x, sums, columns, images, groups, channels, filters, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
+    dy, x, sums, scratch, images, groups, channels, rows, size, out, axis, band, bands, source, buffer_size, offsets,
+    columns, lanes, height,
 ):  # fmt: skip
-    pixels = out[0] * out[1] * out[2]
-    tiles = (pixels + tile - 1) // tile
-    items, chunks = images * tiles, columns.shape[0]
-    for chunk in prange(chunks):
-        for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
-            _grad_weight_tile(
-                address, dy, x, sums[chunk], columns[chunk], item // tiles, (item % tiles) * tile, groups, channels,
-                filters, tile, direct, size, kernel_size, stride, padding, dilation, out,
-            )  # fmt: skip
+    workers, chunks, items = scratch.shape[0], sums.shape[0], images * bands
+    for worker in prange(workers):
+        buffer, turned = scratch[worker, : buffer_size + 64], scratch[worker, buffer_size + 64 :]
+        turned[:] = 0
+        for chunk in range(worker * chunks // workers, (worker + 1) * chunks // workers):
+            for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
+                for g in range(groups):
+                    which, start = (item // bands) * groups + g, (item % bands) * band
+                    fill(x, which * channels * size[0] * size[1] * size[2], channels, size, buffer, source, axis, start)
+                    depth = min(band, out[0] - start) if axis == 0 else out[0]
+                    lines = min(band, out[1] - start) if axis == 1 else out[1]
+                    width = min(band, out[2] - start) if axis == 2 else out[2]
+                    corner = start * (out[1] * out[2] if axis == 0 else out[2] if axis == 1 else 1)
+                    _turn(
+                        dy,
+                        which * rows * out[0] * out[1] * out[2] + corner,
+                        turned,
+                        rows,
+                        columns,
+                        depth,
+                        lines,
+                        width,
+                        out,
+                    )
+                    for d in range(depth):
+                        _outer(
+                            sums[chunk, g], buffer, turned, d * lines * width * columns,
+                            d * source[0, 1] * source[0, 2], lines, width, source[0, 2], offsets, columns, lanes, height,
+                        )  # fmt: skip
 
 
 @inner
-def _grad_weight_tile(  # type: ignore[no-untyped-def]
-    address, dy, x, dw, columns, image, p0, groups, channels, filters, tile, direct,
-    size, kernel_size, stride, padding, dilation, out,
-):  # fmt: skip
-    volume, pixels = size[0] * size[1] * size[2], out[0] * out[1] * out[2]
-    taps, p1 = channels * kernel_size[0] * kernel_size[1] * kernel_size[2], min(pixels, p0 + tile)
-    width = p1 - p0
-    for g in range(groups):
-        which = image * groups + g
-        xo, yo, wo = which * channels * volume, which * filters * pixels + p0, g * filters * taps
-        if direct:
-            gemm(address, False, True, filters, taps, width, dy, yo, pixels, x, xo + p0, pixels, 1.0, dw, wo, taps)
-        else:
-            _im2col(x, xo, channels, columns, p0, p1, size, kernel_size, stride, padding, dilation, out)
-            gemm(address, False, True, filters, taps, width, dy, yo, pixels, columns, 0, width, 1.0, dw, wo, taps)
+def _turn(dy, yo, turned, rows, columns, depth, lines, width, out):  # type: ignore[no-untyped-def]
+    """turned[pixel, row] = dy[row, pixel] for the pixels of a band."""
+    volume = out[0] * out[1] * out[2]
+    at = 0
+    for d in range(depth):
+        for h in range(lines):
+            line = yo + (d * out[1] + h) * out[2]
+            for row in range(rows):
+                for i in range(width):
+                    turned[at + i * columns + row] = dy[line + row * volume + i]
+            at += width * columns
 
 
 @inner
-def _im2col(  # type: ignore[no-untyped-def]
-    x, xo, channels, columns, p0, p1, size, kernel_size, stride, padding, dilation, out
-):
-    """columns[(c, t), p] = x[c, p · stride − padding + t · dilation] for the output pixels p0 … p1 − 1."""
-    q = 0
-    for c in range(channels):
-        for kd in range(kernel_size[0]):
-            for kh in range(kernel_size[1]):
-                for kw in range(kernel_size[2]):
-                    first = kw * dilation[2] - padding[2]
-                    p = p0
-                    while p < p1:
-                        ow, line = p % out[2], p // out[2]
-                        run = min(out[2] - ow, p1 - p)
-                        d = (line // out[1]) * stride[0] - padding[0] + kd * dilation[0]
-                        h = (line % out[1]) * stride[1] - padding[1] + kh * dilation[1]
-                        target = columns[q : q + run]
-                        if d < 0 or d >= size[0] or h < 0 or h >= size[1]:
-                            for i in range(run):
-                                target[i] = 0
-                        else:
-                            lo, hi = inside(ow, run, first, stride[2], size[2])
-                            start = xo + ((c * size[0] + d) * size[1] + h) * size[2] + first
-                            for i in range(lo - ow):
-                                target[i] = 0
-                            middle = target[lo - ow : hi - ow]
-                            if stride[2] == 1:
-                                source = x[start + lo : start + hi]
-                                for i in range(middle.size):
-                                    middle[i] = source[i]
-                            else:
-                                for i in range(middle.size):
-                                    middle[i] = x[start + (lo + i) * stride[2]]
-                            for i in range(hi - ow, run):
-                                target[i] = 0
-                        p += run
-                        q += run
+def _outer(sums, buffer, turned, begin, base, lines, width, line, offsets, columns, lanes, height):  # type: ignore[no-untyped-def]
+    for first in range(0, offsets.size, height):
+        v, left = 0, columns // lanes
+        while left > 0:
+            to = first * columns + v * lanes
+            if left == 3 or left > 4:
+                _outer3(
+                    buffer,
+                    base,
+                    offsets,
+                    first,
+                    lines,
+                    width,
+                    line,
+                    turned,
+                    begin + v * lanes,
+                    columns,
+                    sums,
+                    to,
+                    columns,
+                )
+                v, left = v + 3, left - 3
+            elif left == 1:
+                _outer1(
+                    buffer,
+                    base,
+                    offsets,
+                    first,
+                    lines,
+                    width,
+                    line,
+                    turned,
+                    begin + v * lanes,
+                    columns,
+                    sums,
+                    to,
+                    columns,
+                )
+                v, left = v + 1, left - 1
+            else:
+                _outer2(
+                    buffer,
+                    base,
+                    offsets,
+                    first,
+                    lines,
+                    width,
+                    line,
+                    turned,
+                    begin + v * lanes,
+                    columns,
+                    sums,
+                    to,
+                    columns,
+                )
+                v, left = v + 2, left - 2
 
 
-@inner
-def _col2im(  # type: ignore[no-untyped-def]
-    dx, xo, channels, columns, p0, p1, size, kernel_size, stride, padding, dilation, out
-):
-    """The transpose of `_im2col`: adds each column element to the input element that it was read from."""
-    q = 0
-    for c in range(channels):
-        for kd in range(kernel_size[0]):
-            for kh in range(kernel_size[1]):
-                for kw in range(kernel_size[2]):
-                    first = kw * dilation[2] - padding[2]
-                    p = p0
-                    while p < p1:
-                        ow, line = p % out[2], p // out[2]
-                        run = min(out[2] - ow, p1 - p)
-                        d = (line // out[1]) * stride[0] - padding[0] + kd * dilation[0]
-                        h = (line % out[1]) * stride[1] - padding[1] + kh * dilation[1]
-                        if d >= 0 and d < size[0] and h >= 0 and h < size[1]:
-                            lo, hi = inside(ow, run, first, stride[2], size[2])
-                            start = xo + ((c * size[0] + d) * size[1] + h) * size[2] + first
-                            middle = columns[q + lo - ow : q + hi - ow]
-                            if stride[2] == 1:
-                                target = dx[start + lo : start + hi]
-                                for i in range(middle.size):
-                                    target[i] += middle[i]
-                            else:
-                                for i in range(middle.size):
-                                    dx[start + (lo + i) * stride[2]] += middle[i]
-                        p += run
-                        q += run
+_outer1, _outer2, _outer3 = (simd.outer_tile(simd.ROWS[0], vectors) for vectors in (1, 2, 3))
+
+
+@kernel
+def _add_sums(sums, dw, columns):  # type: ignore[no-untyped-def]
+    for o in prange(dw.shape[1]):
+        for g in range(dw.shape[0]):
+            for k in range(dw.shape[2]):
+                total = sums[0, g, k * columns + o]
+                for chunk in range(1, sums.shape[0]):
+                    total += sums[chunk, g, k * columns + o]
+                dw[g, o, k] = total
 
 
 @kernel
 def _channel_sums(dy, db):  # type: ignore[no-untyped-def]
-    for channel in prange(db.size):
-        db[channel] = _channel_sum(dy, channel)
+    for o in prange(db.size):
+        total = 0.0
+        for n in range(dy.shape[0]):
+            total += _sum(dy[n, o])
+        db[o] = total
 
 
 @inner(fastmath=("contract", "reassoc", "nsz"))
-def _channel_sum(dy, channel):  # type: ignore[no-untyped-def]
+def _sum(line):  # type: ignore[no-untyped-def]
     total = 0.0
-    for n in range(dy.shape[0]):
-        line = dy[n, channel]
-        for p in range(line.size):
-            total += line[p]
+    for i in range(line.size):
+        total += line[i]
     return total

@@ -1,0 +1,276 @@
+"""Explicit vector code: register tiles written for the host's vector width, as Numba intrinsics.
+
+LLVM vectorises plain loops well, but does not keep a tile of accumulators in registers over a reduction, which is
+where products and convolutions get their speed. So the two tiles that they need are emitted here, instruction by
+instruction, from a Python loop over accumulators:
+
+    dot_tile    t[i, v] = Σ_k a[k, i] · x[base[v] + offset[k]]    vectors along pixels (or columns): convolution
+    outer_tile  t[i, v] += Σ_p x[base[i] + p] · b[p, v]           vectors along channels: the weight gradient
+
+A vector is as wide as the host's registers (`lanes`): 16, 8 or 4 numbers of float32, half as many of float64.
+TINYNET_VECTOR_LANES (4, 8 or 16, of float32) forces a narrower one. Nothing here checks bounds: a tile reads whole
+vectors, and what calls it gives it private buffers with room behind the last number.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I64 = ir.IntType(64)
+
+
+@functools.cache
+def width() -> int:
+    """Lanes of float32 in a vector register: 16 (AVX-512), 8 (AVX), else 4; TINYNET_VECTOR_LANES may narrow it."""
+    features = binding.get_host_cpu_features()
+    host = 16 if features.get("avx512f") and features.get("avx512vl") else 8 if features.get("avx2") else 4
+    forced = os.environ.get("TINYNET_VECTOR_LANES", "").strip()
+    if not forced:
+        return host
+    if forced not in ("4", "8", "16"):
+        raise ValueError(f"TINYNET_VECTOR_LANES must be 4, 8 or 16, got {forced!r}")
+    return min(host, int(forced))
+
+
+def lanes(dtype: Any) -> int:
+    """Numbers of `dtype` (float32 or float64) in a vector."""
+    return width() * 4 // np.dtype(dtype).itemsize
+
+
+ROWS = (8, 4, 2, 1) if width() != 8 else (4, 2, 1)
+"""Heights of tiles: the highest keeps 3 vectors a row in 32 (AVX-512, NEON) or 16 (AVX) registers."""
+VECTORS = 3
+"""Vectors in a row of a tile."""
+
+
+def split_rows(n: int) -> list[int]:
+    """`n` rows as tile heights, the highest first."""
+    heights = []
+    for height in ROWS:
+        heights += [height] * (n // height)
+        n %= height
+    return heights
+
+
+class _Emitter:
+    """The LLVM builder, with what tiles need: array data, vectors and loops."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+        self.context, self.builder, self.signature, self.args = context, builder, signature, args
+
+    def number(self, i: int) -> Any:
+        return self.context.cast(self.builder, self.args[i], self.signature.args[i], types.int64)
+
+    def data(self, i: int, offset: Any = None) -> Any:
+        array = self.context.make_array(self.signature.args[i])(self.context, self.builder, self.args[i])
+        return array.data if offset is None else self.builder.gep(array.data, [offset])
+
+    def vector_type(self, i: int) -> Any:
+        dtype = self.signature.args[i].dtype
+        return ir.VectorType(self.context.get_value_type(dtype), lanes(np.dtype(str(dtype))))
+
+    def load(self, pointer: Any, vector: Any) -> Any:
+        place = self.builder.bitcast(pointer, vector.as_pointer())
+        return self.builder.load(place, align=vector.element.get_abi_size(self.context.target_data), typ=vector)
+
+    def store(self, value: Any, pointer: Any) -> None:
+        place = self.builder.bitcast(pointer, value.type.as_pointer())
+        self.builder.store(value, place, align=value.type.element.get_abi_size(self.context.target_data))
+
+    def mask(self, vector: Any, count: Any) -> Any:
+        words = ir.VectorType(ir.IntType(32), vector.count)
+        limit = self.splat(self.builder.trunc(count, ir.IntType(32)), words)
+        return self.builder.icmp_signed("<", ir.Constant(words, list(range(vector.count))), limit)
+
+    def load_some(self, pointer: Any, vector: Any, count: Any) -> Any:
+        """The first `count` numbers, and zeros; reads no others."""
+        place = self.builder.bitcast(pointer, vector.as_pointer())
+        zero = ir.Constant(vector, [0.0] * vector.count)
+        args = [place, self._alignment(vector), self.mask(vector, count), zero]
+        return self.builder.call(self._masked("load", vector, vector, args), args)
+
+    def store_some(self, value: Any, pointer: Any, count: Any) -> None:
+        """Store the first `count` numbers, and nothing else."""
+        place = self.builder.bitcast(pointer, value.type.as_pointer())
+        args = [value, place, self._alignment(value.type), self.mask(value.type, count)]
+        self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
+
+    def _alignment(self, vector: Any) -> Any:
+        return ir.Constant(ir.IntType(32), vector.element.get_abi_size(self.context.target_data))
+
+    def _masked(self, what: str, vector: Any, result: Any, args: list[Any]) -> Any:
+        name = f"llvm.masked.{what}.v{vector.count}{self._kind(vector)}.p0"
+        return cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(result, [a.type for a in args]), name
+        )
+
+    def _kind(self, vector: Any) -> str:
+        return "f32" if isinstance(vector.element, ir.FloatType) else "f64"
+
+    def splat(self, scalar: Any, vector: Any) -> Any:
+        one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+        return self.builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        name = f"llvm.fma.v{a.type.count}{self._kind(a.type)}"
+        function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(a.type, [a.type] * 3), name)
+        return self.builder.call(function, [a, b, c])
+
+    def loop(self, count: Any, state: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
+        """`state` after `body(i, state)` for i in range(count)."""
+        builder = self.builder
+        before = builder.basic_block
+        head, inside, behind = (builder.append_basic_block(name) for name in ("head", "body", "behind"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        i = builder.phi(I64)
+        values = [builder.phi(v.type) for v in state]
+        builder.cbranch(builder.icmp_signed("<", i, count), inside, behind)
+        builder.position_at_end(inside)
+        new = body(i, values)
+        last = builder.basic_block
+        i.add_incoming(ir.Constant(I64, 0), before)
+        i.add_incoming(builder.add(i, ir.Constant(I64, 1)), last)
+        for phi, first, following in zip(values, state, new, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(following, last)
+        builder.branch(head)
+        builder.position_at_end(behind)
+        return values
+
+
+def dot_tile(rows: int) -> Any:
+    """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count: `rows` by 3 vectors, t contiguous."""
+
+    @intrinsic  # type: ignore[misc, unused-ignore]
+    def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
+        signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            e = _Emitter(context, builder, signature, args)
+            vector = e.vector_type(5)
+            weights, table = e.data(0, e.number(1)), e.data(2, e.number(3))
+            bases = [e.data(5, e.number(6 + v)) for v in range(VECTORS)]
+            zero = ir.Constant(vector, [0.0] * vector.count)
+
+            def body(k, acc):  # type: ignore[no-untyped-def]
+                offset = builder.load(builder.gep(table, [k]))
+                xs = [e.load(builder.gep(base, [offset]), vector) for base in bases]
+                first = builder.mul(k, ir.Constant(I64, rows))
+                new = []
+                for i in range(rows):
+                    w = builder.load(builder.gep(weights, [builder.add(first, ir.Constant(I64, i))]))
+                    w = e.splat(w, vector)
+                    new += [e.fma(w, xs[v], acc[i * VECTORS + v]) for v in range(VECTORS)]
+                return new
+
+            sums = e.loop(e.number(4), [zero] * (rows * VECTORS), body)
+            for i, total in enumerate(sums):
+                e.store(total, e.data(9, ir.Constant(I64, i * vector.count)))
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+def outer_tile(rows: int, vectors: int) -> Any:
+    """t[to + i·ldt, v] += Σ_{r, q} x[xo + offsets[oo + i] + r·line + q] · b[bo + (r·size + q)·ldb, v], r < lines, q < size."""
+
+    @intrinsic  # type: ignore[misc, unused-ignore]
+    def tile(typingctx, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
+        signature = types.void(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            e = _Emitter(context, builder, signature, args)
+            vector = e.vector_type(7)
+            table, origin, size, ldb = e.data(2, e.number(3)), e.number(1), e.number(5), e.number(9)
+            pointers = []
+            for i in range(rows):
+                offset = builder.load(builder.gep(table, [ir.Constant(I64, i)]))
+                pointers.append(e.data(0, builder.add(origin, offset)))
+            columns = e.data(7, e.number(8))
+            zero = ir.Constant(vector, [0.0] * vector.count)
+
+            def across(r, outer):  # type: ignore[no-untyped-def]
+                start = builder.mul(r, e.number(6))
+                first = builder.mul(r, size)
+
+                def along(q, acc):  # type: ignore[no-untyped-def]
+                    place = builder.gep(columns, [builder.mul(builder.add(first, q), ldb)])
+                    bs = [
+                        e.load(builder.gep(place, [ir.Constant(I64, v * vector.count)]), vector) for v in range(vectors)
+                    ]
+                    at, new = builder.add(start, q), []
+                    for i in range(rows):
+                        value = e.splat(builder.load(builder.gep(pointers[i], [at])), vector)
+                        new += [e.fma(value, bs[v], acc[i * vectors + v]) for v in range(vectors)]
+                    return new
+
+                return e.loop(size, outer, along)
+
+            sums = e.loop(e.number(4), [zero] * (rows * vectors), across)
+            target, ldt = e.data(10, e.number(11)), e.number(12)
+            for i in range(rows):
+                for v in range(vectors):
+                    place = builder.gep(
+                        target, [builder.add(builder.mul(ldt, ir.Constant(I64, i)), ir.Constant(I64, v * vector.count))]
+                    )
+                    e.store(builder.fadd(e.load(place, vector), sums[i * vectors + v]), place)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def put(typingctx, t, to, add, y, yo, count):  # type: ignore[no-untyped-def]
+    """y[yo + i] = t[to + i] + add for i in range(count), count <= lanes; reads a whole vector of t."""
+    signature = types.void(t, to, add, y, yo, count)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector = e.vector_type(0)
+        value = builder.fadd(e.load(e.data(0, e.number(1)), vector), e.splat(args[2], vector))
+        e.store_some(value, e.data(3, e.number(4)), e.number(5))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
+    """y[yo + i] = x[xo + i] for i in range(count); touches nothing else."""
+    signature = types.void(x, xo, y, yo, count)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector, count = e.vector_type(0), e.number(4)
+        source, target = e.data(0, e.number(1)), e.data(2, e.number(3))
+        size = ir.Constant(I64, vector.count)
+
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, size)
+            e.store(e.load(builder.gep(source, [at]), vector), builder.gep(target, [at]))
+            return []
+
+        whole = builder.sdiv(count, size)
+        e.loop(whole, [], body)
+        at = builder.mul(whole, size)
+        left = builder.sub(count, at)
+        with builder.if_then(builder.icmp_signed(">", left, ir.Constant(I64, 0))):
+            e.store_some(e.load_some(builder.gep(source, [at]), vector, left), builder.gep(target, [at]), left)
+        return context.get_dummy_value()
+
+    return signature, codegen
