@@ -18,7 +18,9 @@ from .conv_plan import Ints, Plan
 from .jit import inner, kernel
 from .memory import empty, zeros
 
-_PARTIAL_SUMS = 8  # chunks of the weight gradient, each with a sum as large as the weights
+_PARTIAL_SUMS = 8  # pieces of work of the weight gradient: chunks of images, each with its own sum, and of channels
+_SUM_BYTES = 1 << 19  # of the weight gradient of one piece
+_SLACK = 64  # numbers behind a source that vectors may read
 
 
 def _output_size(size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -111,27 +113,35 @@ def conv_grad_weight(
         flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
-    rows = filters // groups
+    rows, lanes = filters // groups, simd.lanes(dy.dtype)
     plan = conv_plan.forward_plan(
         size, kernel_size, stride, padding, dilation, out, channels, rows, images * groups, dy.dtype.itemsize
     )
-    lanes, height = simd.lanes(dy.dtype), simd.ROWS[0]
     columns = -(-rows // lanes) * lanes
-    offsets = np.zeros(-(-taps // height) * height, np.int64)
-    offsets[:taps] = plan.offsets[:taps]
-    items = images * plan.bands
-    chunks = min(_PARTIAL_SUMS, items)
-    workers = min(threads.get_num_threads(), chunks)
-    sums = zeros((chunks, groups, offsets.size * columns), dy.dtype)
+    per_channel = product(kernel_size)
+    part = max(1, min(channels, _SUM_BYTES // (per_channel * columns * dy.dtype.itemsize)))
+    parts = -(-channels // part)
+    part = -(-channels // parts)
+    offsets = np.zeros(-(-part * per_channel // simd.ROWS[0]) * simd.ROWS[0], np.int64)
+    offsets[: part * per_channel] = plan.offsets[: part * per_channel]
+    chunks = max(1, min(_PARTIAL_SUMS // (parts * groups), images * plan.bands))
+    sums = zeros((chunks, groups * parts, offsets.size * columns), dy.dtype)
     out3 = triple(out, 1)
     pixels = plan.band * product(tuple(n for a, n in enumerate(out3) if a != plan.axis))
-    scratch = empty((workers, plan.buffer + 64 + pixels * columns), dy.dtype)
+    buffer = plan.buffer // channels * part + _SLACK
+    scratch = empty((min(threads.get_num_threads(), chunks * groups * parts), buffer + pixels * columns), dy.dtype)
     _grad_weight(
-        work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, images, groups, channels, rows,
-        triple(size, 1), out3, plan.axis, plan.band, plan.bands, plan.source, plan.buffer, offsets, columns, lanes,
-        height,
+        work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, buffer, images, groups, channels,
+        part, rows, triple(size, 1), out3, plan.axis, plan.band, plan.bands, plan.source, offsets, columns, lanes,
+        simd.ROWS[0],
     )  # fmt: skip
-    _add_sums(dw.size * chunks, sums, dw.reshape(groups, rows, taps), columns)
+    _add_sums(
+        dw.size * chunks,
+        sums.reshape(chunks, groups, parts, -1),
+        dw.reshape(groups, rows, taps),
+        columns,
+        part * per_channel,
+    )
     return dw
 
 
@@ -177,7 +187,7 @@ def _run(
     lanes = simd.lanes(x.dtype)
     workers = min(threads.get_num_threads(), planes * plan.bands)
     tile = (simd.ROWS[0] * simd.VECTORS + 1) * lanes
-    scratch = empty((workers, tile + plan.buffer + 64), x.dtype)
+    scratch = empty((workers, tile + plan.buffer + _SLACK), x.dtype)
     _correlate(
         work, contiguous(x).reshape(-1), packed, optional(b, x), y.reshape(-1), scratch, tile, planes, groups, inputs,
         triple(size, 1), product(y.shape[2:]), plan.axis, plan.band, plan.bands, plan.count, plan.source, plan.passes,
@@ -227,13 +237,18 @@ def _tiles(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     first, taps, begin, end = entry[0], entry[1], entry[3], entry[3] + entry[4]
     g = which % groups
-    for v in range(begin, end, 3):
+    v = begin
+    while v < end:
         vectors = min(3, end - v)
+        if vectors == 2 and blocks[0] == 8:
+            vectors = 1
         b0, b1, b2 = bases[v], bases[min(v + 1, end - 1)], bases[min(v + 2, end - 1)]
         wo, row = g * group_size + entry[2], 0
         for block in range(blocks.size):
             height = blocks[block]
-            if height == 8:
+            if height == 8 and vectors == 1:
+                _tile8x1(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            elif height == 8:
                 _tile8(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
             elif height == 4:
                 _tile4(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
@@ -255,9 +270,11 @@ def _tiles(  # type: ignore[no-untyped-def]
                                 y[place + lane * step] = t[to + lane] + add
             wo += height * taps
             row += height
+        v += vectors
 
 
 _tile8, _tile4, _tile2, _tile1 = (simd.dot_tile(rows) for rows in (8, 4, 2, 1))
+_tile8x1 = simd.dot_tile(8, 1)
 
 
 @inner
@@ -305,52 +322,47 @@ def _zero(buffer, at, count):  # type: ignore[no-untyped-def]
 
 @kernel
 def _grad_weight(  # type: ignore[no-untyped-def]
-    dy, x, sums, scratch, images, groups, channels, rows, size, out, axis, band, bands, source, buffer_size, offsets,
-    columns, lanes, height,
+    dy, x, sums, scratch, buffer_size, images, groups, channels, part, rows, size, out, axis, band, bands, source,
+    offsets, columns, lanes, height,
 ):  # fmt: skip
-    workers, chunks, items = scratch.shape[0], sums.shape[0], images * bands
+    workers, chunks, parts, items = scratch.shape[0], sums.shape[0], sums.shape[1] // groups, images * bands
     for worker in prange(workers):
-        buffer, turned = scratch[worker, : buffer_size + 64], scratch[worker, buffer_size + 64 :]
-        turned[:] = 0
-        for chunk in range(worker * chunks // workers, (worker + 1) * chunks // workers):
+        buffer, turned = scratch[worker, :buffer_size], scratch[worker, buffer_size:]
+        for job in range(
+            worker * chunks * groups * parts // workers, (worker + 1) * chunks * groups * parts // workers
+        ):
+            chunk, g, first = job // (groups * parts), job // parts % groups, job % parts * part
+            some = min(part, channels - first)
             for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
-                for g in range(groups):
-                    which, start = (item // bands) * groups + g, (item % bands) * band
-                    fill(x, which * channels * size[0] * size[1] * size[2], channels, size, buffer, source, axis, start)
-                    depth = min(band, out[0] - start) if axis == 0 else out[0]
-                    lines = min(band, out[1] - start) if axis == 1 else out[1]
-                    width = min(band, out[2] - start) if axis == 2 else out[2]
-                    corner = start * (out[1] * out[2] if axis == 0 else out[2] if axis == 1 else 1)
+                which, start = (item // bands) * groups + g, (item % bands) * band
+                plane = (which * channels + first) * size[0] * size[1] * size[2]
+                fill(x, plane, some, size, buffer, source, axis, start)
+                depth = min(band, out[0] - start) if axis == 0 else out[0]
+                lines = min(band, out[1] - start) if axis == 1 else out[1]
+                width = min(band, out[2] - start) if axis == 2 else out[2]
+                corner = start * (out[1] * out[2] if axis == 0 else out[2] if axis == 1 else 1)
+                volume = out[0] * out[1] * out[2]
+                for d in range(depth):
                     _turn(
-                        dy,
-                        which * rows * out[0] * out[1] * out[2] + corner,
-                        turned,
-                        rows,
-                        columns,
-                        depth,
-                        lines,
-                        width,
-                        out,
-                    )
-                    for d in range(depth):
-                        _outer(
-                            sums[chunk, g], buffer, turned, d * lines * width * columns,
-                            d * source[0, 1] * source[0, 2], lines, width, source[0, 2], offsets, columns, lanes, height,
-                        )  # fmt: skip
+                        dy, which * rows * volume + corner + d * out[1] * out[2], volume, rows, lines * width, turned,
+                        d * lines * width * columns, columns, lanes,
+                    )  # fmt: skip
+                for d in range(depth):
+                    _outer(
+                        sums[chunk, g * parts + job % parts], buffer, turned, d * lines * width * columns,
+                        d * source[0, 1] * source[0, 2], lines, width, source[0, 2], offsets, columns, lanes, height,
+                    )  # fmt: skip
 
 
 @inner
-def _turn(dy, yo, turned, rows, columns, depth, lines, width, out):  # type: ignore[no-untyped-def]
-    """turned[pixel, row] = dy[row, pixel] for the pixels of a band."""
-    volume = out[0] * out[1] * out[2]
-    at = 0
-    for d in range(depth):
-        for h in range(lines):
-            line = yo + (d * out[1] + h) * out[2]
-            for row in range(rows):
-                for i in range(width):
-                    turned[at + i * columns + row] = dy[line + row * volume + i]
-            at += width * columns
+def _turn(dy, yo, volume, rows, pixels, turned, to, columns, lanes):  # type: ignore[no-untyped-def]
+    """turned[pixel, row] = dy[row, pixel], with zeros up to `columns`."""
+    for row in range(0, rows, lanes):
+        for p in range(0, pixels, lanes):
+            simd.transpose(
+                dy, yo + row * volume + p, volume, min(lanes, rows - row), min(lanes, pixels - p), turned,
+                to + p * columns + row, columns,
+            )  # fmt: skip
 
 
 @inner
@@ -416,13 +428,13 @@ _outer1, _outer2, _outer3 = (simd.outer_tile(simd.ROWS[0], vectors) for vectors 
 
 
 @kernel
-def _add_sums(sums, dw, columns):  # type: ignore[no-untyped-def]
+def _add_sums(sums, dw, columns, part):  # type: ignore[no-untyped-def]
     for o in prange(dw.shape[1]):
         for g in range(dw.shape[0]):
             for k in range(dw.shape[2]):
-                total = sums[0, g, k * columns + o]
+                total = sums[0, g, k // part, k % part * columns + o]
                 for chunk in range(1, sums.shape[0]):
-                    total += sums[chunk, g, k * columns + o]
+                    total += sums[chunk, g, k // part, k % part * columns + o]
                 dw[g, o, k] = total
 
 

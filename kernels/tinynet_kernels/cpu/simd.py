@@ -121,6 +121,9 @@ class _Emitter:
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
         return self.builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
 
+    def shuffle(self, a: Any, b: Any, order: list[int]) -> Any:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
+
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         name = f"llvm.fma.v{a.type.count}{self._kind(a.type)}"
         function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(a.type, [a.type] * 3), name)
@@ -149,8 +152,8 @@ class _Emitter:
         return values
 
 
-def dot_tile(rows: int) -> Any:
-    """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count: `rows` by 3 vectors, t contiguous."""
+def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
+    """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count; t has rows of 3 vectors."""
 
     @intrinsic  # type: ignore[misc, unused-ignore]
     def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
@@ -160,7 +163,7 @@ def dot_tile(rows: int) -> Any:
             e = _Emitter(context, builder, signature, args)
             vector = e.vector_type(5)
             weights, table = e.data(0, e.number(1)), e.data(2, e.number(3))
-            bases = [e.data(5, e.number(6 + v)) for v in range(VECTORS)]
+            bases = [e.data(5, e.number(6 + v)) for v in range(vectors)]
             zero = ir.Constant(vector, [0.0] * vector.count)
 
             def body(k, acc):  # type: ignore[no-untyped-def]
@@ -171,12 +174,13 @@ def dot_tile(rows: int) -> Any:
                 for i in range(rows):
                     w = builder.load(builder.gep(weights, [builder.add(first, ir.Constant(I64, i))]))
                     w = e.splat(w, vector)
-                    new += [e.fma(w, xs[v], acc[i * VECTORS + v]) for v in range(VECTORS)]
+                    new += [e.fma(w, xs[v], acc[i * vectors + v]) for v in range(vectors)]
                 return new
 
-            sums = e.loop(e.number(4), [zero] * (rows * VECTORS), body)
+            sums = e.loop(e.number(4), [zero] * (rows * vectors), body)
             for i, total in enumerate(sums):
-                e.store(total, e.data(9, ir.Constant(I64, i * vector.count)))
+                place = (i // vectors * VECTORS + i % vectors) * vector.count
+                e.store(total, e.data(9, ir.Constant(I64, place)))
             return context.get_dummy_value()
 
         return signature, codegen
@@ -271,6 +275,39 @@ def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
         left = builder.sub(count, at)
         with builder.if_then(builder.icmp_signed(">", left, ir.Constant(I64, 0))):
             e.store_some(e.load_some(builder.gep(source, [at]), vector, left), builder.gep(target, [at]), left)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def transpose(typingctx, x, xo, ldx, rows, count, y, yo, ldy):  # type: ignore[no-untyped-def]
+    """y[yo + j·ldy + i] = x[xo + i·ldx + j] for i < rows, j < count, and zeros up to i = lanes; both <= lanes."""
+    signature = types.void(x, xo, ldx, rows, count, y, yo, ldy)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector = e.vector_type(0)
+        n, none = vector.count, ir.Constant(I64, 0)
+        source, target = e.data(0, e.number(1)), e.data(5, e.number(6))
+        lines = []
+        for i in range(n):
+            inside = builder.icmp_signed("<", ir.Constant(I64, i), e.number(3))
+            place = builder.gep(source, [builder.mul(e.number(2), ir.Constant(I64, i))])
+            lines.append(e.load_some(place, vector, builder.select(inside, e.number(4), none)))
+        span = 1
+        while span < n:
+            for i in range(n):
+                if i & span:
+                    continue
+                a, b = lines[i], lines[i + span]
+                low = [n + lane - span if lane & span else lane for lane in range(n)]
+                high = [n + lane if lane & span else lane + span for lane in range(n)]
+                lines[i], lines[i + span] = e.shuffle(a, b, low), e.shuffle(a, b, high)
+            span *= 2
+        for j in range(n):
+            with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, j), e.number(4))):
+                e.store(lines[j], builder.gep(target, [builder.mul(e.number(7), ir.Constant(I64, j))]))
         return context.get_dummy_value()
 
     return signature, codegen
