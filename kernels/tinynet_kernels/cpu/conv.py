@@ -13,8 +13,11 @@ from numba import prange
 
 from . import conv_depthwise as depthwise
 from . import conv_plan, simd, threads
+from . import conv_winograd as winograd
 from .arrays import Array, contiguous, optional, product, triple
 from .conv_plan import Ints, Plan
+from .conv_source import fill
+from .conv_tiles import dot_tile, outer_tile, outer_vectors
 from .jit import inner, kernel
 from .memory import empty, zeros
 
@@ -50,6 +53,9 @@ def conv_forward(
         flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
         depthwise.forward(work, *flat, images, filters, filters // groups, *geometry)
         return y
+    if winograd.serves(kernel_size, stride, dilation, channels, filters // groups, x.dtype.itemsize):
+        winograd.correlate(work, x, w, b, y, padding=padding, groups=groups, turned=False)
+        return y
     plan = conv_plan.forward_plan(
         size, kernel_size, stride, padding, dilation, out, channels, filters // groups, images * groups,
         x.dtype.itemsize,
@@ -82,6 +88,11 @@ def conv_grad_input(
         depthwise.grad_input(work, *flat, images, groups, filters // groups, *geometry)
         return dx
     dx = empty(shape, dy.dtype)
+    if winograd.serves(kernel_size, stride, dilation, filters // groups, channels, dy.dtype.itemsize):
+        rest = tuple(2 - p for p in padding)
+        if min(rest) >= 0 and size == tuple(n + 2 * r - 2 for n, r in zip(out, rest, strict=True)):
+            winograd.correlate(work, dy, w, None, dx, padding=rest, groups=groups, turned=True)
+            return dx
     plan = conv_plan.input_plan(
         size, kernel_size, stride, padding, dilation, out, channels, filters // groups, images * groups,
         dy.dtype.itemsize,
@@ -114,6 +125,9 @@ def conv_grad_weight(
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
     rows, lanes = filters // groups, simd.lanes(dy.dtype)
+    if winograd.serves(tuple(kernel_size), stride, dilation, channels, rows, dy.dtype.itemsize):
+        winograd.grad_weight(work, dy, x, dw, padding=padding, groups=groups)
+        return dw
     plan = conv_plan.forward_plan(
         size, kernel_size, stride, padding, dilation, out, channels, rows, images * groups, dy.dtype.itemsize
     )
@@ -219,10 +233,11 @@ def _correlate(  # type: ignore[no-untyped-def]
     workers, items = scratch.shape[0], planes * bands
     for worker in prange(workers):
         t, buffer = scratch[worker, :tile], scratch[worker, tile:]
+        buffer[:] = 0
         for item in range(worker * items // workers, (worker + 1) * items // workers):
             which, start = item // bands, min((item % bands) * band, count - band)
             is_last = 1 if item % bands == bands - 1 else 0
-            fill(x, which * inputs * size[0] * size[1] * size[2], inputs, size, buffer, source, axis, start)
+            fill(x, which * inputs * size[0] * size[1] * size[2], inputs, size, buffer, source, axis, start, bands == 1)
             for p in range(passes.shape[0]):
                 _tiles(
                     t, buffer, w, bias, y, which, groups, volume, start * band_step, passes[p, is_last], offsets,
@@ -240,22 +255,11 @@ def _tiles(  # type: ignore[no-untyped-def]
     v = begin
     while v < end:
         vectors = min(3, end - v)
-        if vectors == 2 and blocks[0] == 8:
-            vectors = 1
         b0, b1, b2 = bases[v], bases[min(v + 1, end - 1)], bases[min(v + 2, end - 1)]
         wo, row = g * group_size + entry[2], 0
         for block in range(blocks.size):
             height = blocks[block]
-            if height == 8 and vectors == 1:
-                _tile8x1(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
-            elif height == 8:
-                _tile8(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
-            elif height == 4:
-                _tile4(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
-            elif height == 2:
-                _tile2(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
-            else:
-                _tile1(w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
+            dot_tile(height, vectors, w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
             for i in range(height):
                 add = bias[g * rows + row + i] if bias.size > 0 else y.dtype.type(0)
                 yo = (which * rows + row + i) * volume + shift
@@ -273,53 +277,6 @@ def _tiles(  # type: ignore[no-untyped-def]
         v += vectors
 
 
-_tile8, _tile4, _tile2, _tile1 = (simd.dot_tile(rows) for rows in (8, 4, 2, 1))
-_tile8x1 = simd.dot_tile(8, 1)
-
-
-@inner
-def fill(x, xo, channels, size, buffer, source, axis, start):  # type: ignore[no-untyped-def]
-    """Copy the image at `xo` into the source of the band that begins at output `start` of `axis`; zero outside it."""
-    depth, height, width = source[0, 0], source[0, 1], source[0, 2]
-    step = source[1, 2]
-    d_start = start if axis == 0 else 0
-    h_start = start if axis == 1 else 0
-    w_start = start if axis == 2 else 0
-    at = 0
-    for c in range(channels):
-        for pd in range(source[3, 0]):
-            for ph in range(source[3, 1]):
-                for pw in range(source[3, 2]):
-                    first = source[4 + pw, 2] + step * w_start - source[2, 2]
-                    lo = min(width, max(0, (step - 1 - first) // step))
-                    hi = max(lo, min(width, (size[2] - first + step - 1) // step))
-                    for i in range(depth):
-                        d = source[1, 0] * (d_start + i) + source[4 + pd, 0] - source[2, 0]
-                        for j in range(height):
-                            h = source[1, 1] * (h_start + j) + source[4 + ph, 1] - source[2, 1]
-                            if d < 0 or d >= size[0] or h < 0 or h >= size[1]:
-                                _zero(buffer, at, width)
-                            else:
-                                line = xo + ((c * size[0] + d) * size[1] + h) * size[2] + first
-                                _zero(buffer, at, lo)
-                                if step == 1:
-                                    simd.move(x, line + lo, buffer, at + lo, hi - lo)
-                                elif step == 2:
-                                    for k in range(hi - lo):
-                                        buffer[at + lo + k] = x[line + 2 * (lo + k)]
-                                else:
-                                    for k in range(hi - lo):
-                                        buffer[at + lo + k] = x[line + step * (lo + k)]
-                                _zero(buffer, at + hi, width - hi)
-                            at += width
-
-
-@inner
-def _zero(buffer, at, count):  # type: ignore[no-untyped-def]
-    for i in range(count):
-        buffer[at + i] = 0
-
-
 @kernel
 def _grad_weight(  # type: ignore[no-untyped-def]
     dy, x, sums, scratch, buffer_size, images, groups, channels, part, rows, size, out, axis, band, bands, source,
@@ -328,6 +285,7 @@ def _grad_weight(  # type: ignore[no-untyped-def]
     workers, chunks, parts, items = scratch.shape[0], sums.shape[0], sums.shape[1] // groups, images * bands
     for worker in prange(workers):
         buffer, turned = scratch[worker, :buffer_size], scratch[worker, buffer_size:]
+        buffer[:] = 0
         for job in range(
             worker * chunks * groups * parts // workers, (worker + 1) * chunks * groups * parts // workers
         ):
@@ -336,7 +294,7 @@ def _grad_weight(  # type: ignore[no-untyped-def]
             for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
                 which, start = (item // bands) * groups + g, (item % bands) * band
                 plane = (which * channels + first) * size[0] * size[1] * size[2]
-                fill(x, plane, some, size, buffer, source, axis, start)
+                fill(x, plane, some, size, buffer, source, axis, start, bands == 1)
                 depth = min(band, out[0] - start) if axis == 0 else out[0]
                 lines = min(band, out[1] - start) if axis == 1 else out[1]
                 width = min(band, out[2] - start) if axis == 2 else out[2]
@@ -368,63 +326,14 @@ def _turn(dy, yo, volume, rows, pixels, turned, to, columns, lanes):  # type: ig
 @inner
 def _outer(sums, buffer, turned, begin, base, lines, width, line, offsets, columns, lanes, height):  # type: ignore[no-untyped-def]
     for first in range(0, offsets.size, height):
-        v, left = 0, columns // lanes
-        while left > 0:
-            to = first * columns + v * lanes
-            if left == 3 or left > 4:
-                _outer3(
-                    buffer,
-                    base,
-                    offsets,
-                    first,
-                    lines,
-                    width,
-                    line,
-                    turned,
-                    begin + v * lanes,
-                    columns,
-                    sums,
-                    to,
-                    columns,
-                )
-                v, left = v + 3, left - 3
-            elif left == 1:
-                _outer1(
-                    buffer,
-                    base,
-                    offsets,
-                    first,
-                    lines,
-                    width,
-                    line,
-                    turned,
-                    begin + v * lanes,
-                    columns,
-                    sums,
-                    to,
-                    columns,
-                )
-                v, left = v + 1, left - 1
-            else:
-                _outer2(
-                    buffer,
-                    base,
-                    offsets,
-                    first,
-                    lines,
-                    width,
-                    line,
-                    turned,
-                    begin + v * lanes,
-                    columns,
-                    sums,
-                    to,
-                    columns,
-                )
-                v, left = v + 2, left - 2
-
-
-_outer1, _outer2, _outer3 = (simd.outer_tile(simd.ROWS[0], vectors) for vectors in (1, 2, 3))
+        v = 0
+        while v < columns // lanes:
+            vectors = outer_vectors(columns // lanes - v)
+            outer_tile(
+                vectors, buffer, base, offsets, first, lines, width, line, turned, begin + v * lanes, columns, sums,
+                first * columns + v * lanes, columns,
+            )  # fmt: skip
+            v += vectors
 
 
 @kernel

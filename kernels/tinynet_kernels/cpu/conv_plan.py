@@ -133,13 +133,13 @@ def _plan(
     bands = -(-most[axis] // band)
     inside = tuple(band if a == axis else n for a, n in enumerate(most))
     planes_of = tuple(n + a.reach for n, a in zip(inside, axes, strict=True))
-    source, plane = _source(axes, planes_of, channels)
+    source, plane = source_table(axes, planes_of)
     lanes = simd.width() * 4 // itemsize
     kernel = tuple(len(a.shift) for a in axes)
     table, offsets, bases, starts, pieces = [], [], [], [0], []
     weights = 0
     for taps, remainders, reach in passes:
-        where = np.array([_offset(axes, planes_of, plane, tap) for tap in taps], np.int64).reshape(-1)
+        where = np.array([offset_of(axes, planes_of, plane, tap) for tap in taps], np.int64).reshape(-1)
         whole = (np.arange(channels, dtype=np.int64)[:, None] * (plane * _phases(axes)) + where).reshape(-1)
         first = sum(map(len, offsets))
         offsets.append(whole)
@@ -148,7 +148,7 @@ def _plan(
             start = most[axis] - band if last else 0
             counts = tuple(min(band, n - start) if a == axis else n for a, n in enumerate(reach))
             before = len(bases)
-            for base, some in _vectors(counts, planes_of, lanes):
+            for base, some in vectors(counts, planes_of, lanes):
                 bases.append(base)
                 for lane, n, (d, h, w) in some:
                     place = [j * s + f for j, s, f in zip((d, h, w), step, remainders, strict=True)]
@@ -184,8 +184,8 @@ def _band(axes: tuple[Axis, ...], most: Ints, axis: int, channels: int, planes: 
     return -(-most[axis] // bands)
 
 
-def _source(axes: tuple[Axis, ...], planes_of: Ints, channels: int) -> tuple[Table, int]:
-    """Rows of sizes, steps, paddings, numbers of phases, then the phases of each axis."""
+def source_table(axes: tuple[Axis, ...], planes_of: Ints) -> tuple[Table, int]:
+    """Rows of sizes, steps, paddings, numbers of phases, then the phases of each axis; and the size of a plane."""
     longest = max(len(a.phases) for a in axes)
     source = np.zeros((4 + longest, 3), np.int64)
     source[0] = planes_of
@@ -197,7 +197,7 @@ def _source(axes: tuple[Axis, ...], planes_of: Ints, channels: int) -> tuple[Tab
     return source, product(planes_of)
 
 
-def _offset(axes: tuple[Axis, ...], planes_of: Ints, plane: int, tap: Ints) -> int:
+def offset_of(axes: tuple[Axis, ...], planes_of: Ints, plane: int, tap: Ints) -> int:
     which, inside = 0, 0
     for a, n, t in zip(axes, planes_of, tap, strict=True):
         which = which * len(a.phases) + a.phase[t]
@@ -205,7 +205,7 @@ def _offset(axes: tuple[Axis, ...], planes_of: Ints, plane: int, tap: Ints) -> i
     return which * plane + inside
 
 
-def _vectors(counts: Ints, planes_of: Ints, lanes: int) -> Any:
+def vectors(counts: Ints, planes_of: Ints, lanes: int) -> Any:
     """(base, pieces) of the vectors that cover the outputs; a piece is (lane, lanes, output)."""
     depth, height, width = counts
     line = planes_of[2]

@@ -1,0 +1,390 @@
+"""Winograd's convolution F(2 × 2, 3 × 3): 16 multiplications for 4 outputs of a 3 × 3 kernel, where 36 are plain.
+
+With d a 4 × 4 tile of the input, g the kernel, and the matrices of Lavin and Gray,
+
+    y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A        summed over input channels before Aᵀ … A
+
+so that a convolution is 16 matrix products over channels, one for each place of the tile. Its transposes are
+
+    dg = Gᵀ [(A dy Aᵀ) ⊙ (Bᵀ d B)] G       summed over tiles and images before Gᵀ … G
+
+and, for the input, the convolution by the turned kernel. Tiles of several images are put side by side, so that small
+images fill the vectors too. Rounding errors are some 2 to 4 times those of the direct sum; a NaN or an infinity of the
+input reaches all four outputs of its tiles.
+
+Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; Winograd, 1980.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+from numba import prange
+
+from . import conv_plan, simd, threads
+from .arrays import Array, contiguous, optional
+from .conv_plan import Ints, Table
+from .conv_source import fill
+from .conv_tiles import dot_tile, outer_tile, outer_vectors
+from .jit import inner, kernel
+from .memory import empty, zeros
+
+_BYTES = 3 << 17  # of the transformed tiles of one piece of work
+_SLACK = 64
+_CHUNKS = 8
+
+
+def serves(kernel: Ints, stride: Ints, dilation: Ints, channels: int, filters: int, itemsize: int) -> bool:
+    """Whether a convolution is better done here: 3 × 3, stride 1, and channels enough to pay for the transforms."""
+    plain = len(kernel) == 2 and set(kernel) == {3} and set(stride) == {1} and set(dilation) == {1}
+    return plain and itemsize == 4 and channels >= 16 and filters >= 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Tiles of one piece of work: `images` images, of which `band` rows of tiles."""
+
+    images: int
+    bands: int
+    band: int
+    rows: int  # of tiles in an image
+    tiles: int  # of a band of one image
+    width: int  # numbers of a row of transformed tiles
+    source: Table
+    buffer: int  # numbers in the source of one image
+    plane: int  # of which a channel takes
+    offsets: Table  # of the 16 places of a tile
+    starts: Table  # the pieces of vector v of outputs are starts[v] … starts[v + 1] − 1
+    pieces: Table  # (piece, 4): first lane, image, row, column of its first output
+    places: Table  # (tile, 2): row, column of its first output, within the band
+
+
+@functools.lru_cache(maxsize=512)
+def plan(size: Ints, padding: Ints, out: Ints, channels: int, inputs: int, images: int, itemsize: int) -> Plan:
+    """The plan for `channels` transformed channels a tile, those of inputs and outputs together.
+
+    The source has a plane of its own for each column of a tile, and one for the rows of each parity: in a plane, the
+    tiles of a band follow each other without a gap.
+    """
+    rows, columns = -(-out[0] // 2), -(-out[1] // 2)
+    lanes = simd.width() * 4 // itemsize
+    most = max(6 * lanes, _BYTES // (16 * channels * itemsize))
+    band = max(1, min(rows, most // columns))
+    if images * -(-rows // band) < conv_plan.ITEMS:
+        band = max(1, min(band, rows * images // conv_plan.ITEMS))
+    bands = -(-rows // band)
+    band = -(-rows // bands)
+    tiles = band * columns
+    together = max(1, min(most // tiles, images // conv_plan.ITEMS)) if bands == 1 else 1
+    axes = (
+        conv_plan.forward_axes((1,), (1,), (0,), (1,))[0],
+        conv_plan.forward_axes((4,), (2,), (padding[0],), (1,))[0],
+        conv_plan.Axis((0, 1, 2, 3), (0, 1, 2, 3), (0, 0, 0, 0), 2, padding[1]),
+    )
+    planes_of = (1, band + 1, columns)
+    source, plane = conv_plan.source_table(axes, planes_of)
+    offsets = [conv_plan.offset_of(axes, planes_of, plane, (0, i, j)) for i in range(4) for j in range(4)]
+    starts, pieces = [0], []
+    for first in range(0, together * tiles, lanes):
+        for t in range(first, min(first + lanes, together * tiles)):
+            if t == first or t % columns == 0:
+                pieces.append((t - first, t // tiles, 2 * (t % tiles // columns), 2 * (t % columns)))
+        starts.append(len(pieces))
+    places = [(2 * (t // columns), 2 * (t % columns)) for t in range(tiles)]
+    width = -(-(together * tiles + lanes - 1) // lanes) * lanes
+    return Plan(
+        together, bands, band, rows, tiles, width, source, 8 * plane * inputs, 8 * plane, _table(offsets),
+        _table(starts), _table(pieces), _table(places),
+    )  # fmt: skip
+
+
+def _table(values: list) -> Table:  # type: ignore[type-arg]
+    return np.array(values, np.int64)
+
+
+def correlate(
+    work: int, x: Array, w: Array, b: Array | None, y: Array, *, padding: Ints, groups: int, turned: bool
+) -> None:
+    """y = conv(x, w) + b, in place; `turned`: by w with its channels exchanged and its kernel reversed."""
+    images, size, out = x.shape[0], x.shape[2:], y.shape[2:]
+    inputs, rows = x.shape[1] // groups, y.shape[1] // groups
+    p = plan(size, padding, out, inputs + rows, inputs, images, x.dtype.itemsize)
+    blocks = np.array(simd.split_rows(rows), np.int64)
+    u = empty((groups * rows * inputs * 16,), w.dtype)
+    row_step, input_step = (9, rows * 9) if turned else (inputs * 9, 9)
+    _weights(u.size, contiguous(w).reshape(-1), u, blocks, groups, rows, inputs, row_step, input_step, turned)
+    lanes = simd.lanes(x.dtype)
+    batches = -(-images // p.images)
+    triples = -(-p.width // (3 * lanes))
+    parts_of = (5 * lanes, p.buffer + _SLACK, 16 * inputs * p.width + _SLACK, 16 * triples * rows * 3 * lanes)
+    scratch = empty((min(threads.get_num_threads(), batches * groups * p.bands), sum(parts_of)), x.dtype)
+    _correlate(
+        work, contiguous(x).reshape(-1), u, optional(b, x), y.reshape(-1), scratch, parts_of, images, groups, inputs,
+        rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.source, p.plane,
+        p.offsets, p.starts, p.pieces, _steps(inputs, p.width), blocks, lanes,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=512)
+def _steps(count: int, step: int) -> Table:
+    return np.arange(count, dtype=np.int64) * step
+
+
+@kernel
+def _weights(w, u, blocks, groups, rows, inputs, row_step, input_step, turned):  # type: ignore[no-untyped-def]
+    for item in prange(groups * blocks.size):
+        g, block = item // blocks.size, item % blocks.size
+        first = 0
+        for i in range(block):
+            first += blocks[i]
+        _transform_weights(
+            w, u, (g * rows + first) * inputs * 16, g * rows * inputs * 9 + first * row_step, blocks[block], inputs,
+            row_step, input_step, turned,
+        )  # fmt: skip
+
+
+@inner
+def _transform_weights(w, u, to, start, height, inputs, row_step, input_step, turned):  # type: ignore[no-untyped-def]
+    """u[place, channel, row] = (G g Gᵀ)[place] of `height` rows."""
+    half = w.dtype.type(0.5)
+    k = np.empty((3, 3), w.dtype)
+    m = np.empty((4, 3), w.dtype)
+    for c in range(inputs):
+        for i in range(height):
+            at = start + i * row_step + c * input_step
+            for t in range(9):
+                k[t // 3, t % 3] = w[at + 8 - t] if turned else w[at + t]
+            for j in range(3):
+                m[0, j] = k[0, j]
+                m[1, j] = half * (k[0, j] + k[1, j] + k[2, j])
+                m[2, j] = half * (k[0, j] - k[1, j] + k[2, j])
+                m[3, j] = k[2, j]
+            for r in range(4):
+                place = to + (4 * r * inputs + c) * height + i
+                step = inputs * height
+                u[place] = m[r, 0]
+                u[place + step] = half * (m[r, 0] + m[r, 1] + m[r, 2])
+                u[place + 2 * step] = half * (m[r, 0] - m[r, 1] + m[r, 2])
+                u[place + 3 * step] = m[r, 2]
+
+
+@kernel
+def _correlate(  # type: ignore[no-untyped-def]
+    x, u, bias, y, scratch, parts_of, images, groups, inputs, rows, size, out, together, batches, bands, band,
+    tile_rows, tiles, width, source, plane, offsets, starts, pieces, steps, blocks, lanes,
+):  # fmt: skip
+    workers, items = scratch.shape[0], batches * groups * bands
+    a, b, c = parts_of[0], parts_of[0] + parts_of[1], parts_of[0] + parts_of[1] + parts_of[2]
+    for worker in prange(workers):
+        result, buffer = scratch[worker, :a], scratch[worker, a:b]
+        v, m = scratch[worker, b:c], scratch[worker, c:]
+        buffer[:] = 0
+        for item in range(worker * items // workers, (worker + 1) * items // workers):
+            first, g = item // (groups * bands) * together, item // bands % groups
+            some, start = min(together, images - first), min(item % bands * band, tile_rows - band)
+            for image in range(some):
+                xo = ((first + image) * groups + g) * inputs * size[1] * size[2]
+                fill(x, xo, inputs, size, buffer, source, 1, start, bands == 1)
+                _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, inputs * width, lanes)
+            _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, width, steps, blocks, lanes)
+            _transform_outputs(
+                m, result, bias, y, (first * groups + g) * rows, g * rows, groups * rows, rows, some, some * tiles, out,
+                2 * start, starts, pieces, lanes,
+            )  # fmt: skip
+
+
+@inner
+def _transform_tiles(buffer, inputs, plane, offsets, tiles, v, to, width, step, lanes):  # type: ignore[no-untyped-def]
+    """v[place, channel, to + tile] = (Bᵀ d B)[place]; what a last vector writes too much, the next image overwrites."""
+    for c in range(inputs):
+        for i in range(0, tiles, lanes):
+            simd.winograd_input(buffer, c * plane + i, offsets, v, c * width + to + i, step)
+
+
+@inner
+def _products(v, u, m, uo, inputs, rows, tiles, width, steps, blocks, lanes):  # type: ignore[no-untyped-def]
+    """m[place, three vectors, row] = Σ_channel u[place, channel, row] · v[place, channel, tile]."""
+    triples = (tiles + 3 * lanes - 1) // (3 * lanes)
+    for p in range(16):
+        for i in range(triples):
+            left = min(3, (tiles + lanes - 1) // lanes - 3 * i)
+            base = p * inputs * width + 3 * i * lanes
+            b1, b2 = base + min(1, left - 1) * lanes, base + min(2, left - 1) * lanes
+            wo, to = uo, (p * triples + i) * rows * 3 * lanes
+            for block in range(blocks.size):
+                height = blocks[block]
+                dot_tile(height, left, u, wo + p * inputs * height, steps, 0, inputs, v, base, b1, b2, m[to:])
+                wo += 16 * inputs * height
+                to += height * 3 * lanes
+
+
+@inner
+def _transform_outputs(  # type: ignore[no-untyped-def]
+    m, result, bias, y, plane, bias_at, image_step, rows, some, tiles, out, line, starts, pieces, lanes
+):
+    """Aᵀ m A + bias, stored piece by piece: a piece is a run of neighbouring tiles in a row of an image."""
+    triples, volume = (tiles + 3 * lanes - 1) // (3 * lanes), out[0] * out[1]
+    step = triples * rows * 3 * lanes
+    for i in range((tiles + lanes - 1) // lanes):
+        for row in range(rows):
+            simd.winograd_output(m, ((i // 3) * rows + row) * 3 * lanes + i % 3 * lanes, step, result)
+            add = bias[bias_at + row] if bias.size > 0 else y.dtype.type(0)
+            for piece in range(starts[i], starts[i + 1]):
+                lane, image, h, w = pieces[piece, 0], pieces[piece, 1], line + pieces[piece, 2], pieces[piece, 3]
+                if image >= some:
+                    break
+                end = pieces[piece + 1, 0] if piece + 1 < starts[i + 1] else lanes
+                count = min(2 * (end - lane), out[1] - w)
+                at = (plane + row + image * image_step) * volume + h * out[1] + w
+                for r in range(min(2, out[0] - h)):
+                    simd.put(result, 2 * (r * lanes + lane), add, y, at + r * out[1], min(lanes, count))
+                    if count > lanes:
+                        simd.put(result, 2 * (r * lanes + lane) + lanes, add, y, at + r * out[1] + lanes, count - lanes)
+
+
+def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, groups: int) -> None:
+    """dw, in place: parallel over a fixed number of chunks of images and of channels; sums added in order."""
+    images, size, out = x.shape[0], x.shape[2:], dy.shape[2:]
+    inputs, rows, lanes = x.shape[1] // groups, dy.shape[1] // groups, simd.lanes(x.dtype)
+    columns, height = -(-rows // lanes) * lanes, simd.ROWS[0]
+    part = max(1, min(inputs, _BYTES // (16 * columns * x.dtype.itemsize)))
+    parts = -(-inputs // part)
+    part = -(-(-(-inputs // parts)) // height) * height
+    parts = -(-inputs // part)
+    p = plan(size, padding, out, part + columns, part, images, x.dtype.itemsize)
+    batches = -(-images // p.images)
+    chunks = max(1, min(_CHUNKS // (parts * groups), batches * p.bands))
+    sums = zeros((chunks, groups * parts, 16 * part * columns), x.dtype)
+    pixels = p.band * 2 * out[1]
+    parts_of = (p.buffer + _SLACK, 16 * part * p.width + _SLACK, 16 * p.width * columns, pixels * columns)
+    scratch = empty((min(threads.get_num_threads(), chunks * groups * parts), sum(parts_of)), x.dtype)
+    scratch.fill(0)
+    _grad_weight(
+        work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, parts_of, images, groups, inputs,
+        part, rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.source, p.plane,
+        p.offsets, p.places, _steps(height, p.width), columns, lanes, height,
+    )  # fmt: skip
+    _finish(dw.size * 16, sums.reshape(chunks, groups, parts, -1), dw.reshape(-1), rows, inputs, part, columns)
+
+
+@kernel
+def _grad_weight(  # type: ignore[no-untyped-def]
+    dy, x, sums, scratch, parts_of, images, groups, inputs, part, rows, size, out, together, batches, bands, band,
+    tile_rows, tiles, width, source, plane, offsets, places, steps, columns, lanes, height,
+):  # fmt: skip
+    workers, chunks, parts, items = scratch.shape[0], sums.shape[0], sums.shape[1] // groups, batches * bands
+    jobs = chunks * groups * parts
+    a = parts_of[0]
+    b, c = a + parts_of[1], a + parts_of[1] + parts_of[2]
+    for worker in prange(workers):
+        own = scratch[worker]
+        buffer, v, z, turned = own[:a], own[a:b], own[b:c], own[c:]
+        for job in range(worker * jobs // workers, (worker + 1) * jobs // workers):
+            chunk, g, first = job // (groups * parts), job // parts % groups, job % parts * part
+            some = min(part, inputs - first)
+            for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
+                start, image0 = item % bands * band, item // bands * together
+                count = min(together, images - image0)
+                lines = min(band, tile_rows - start)
+                for image in range(count):
+                    n = image0 + image
+                    fill(
+                        x,
+                        ((n * groups + g) * inputs + first) * size[1] * size[2],
+                        some,
+                        size,
+                        buffer,
+                        source,
+                        1,
+                        start,
+                        bands == 1,
+                    )
+                    _transform_tiles(buffer, some, plane, offsets, tiles, v, image * tiles, width, part * width, lanes)
+                    _transform_gradient(
+                        dy, (n * groups + g) * rows * out[0] * out[1], rows, out, 2 * start, 2 * lines, places, tiles, z,
+                        image * tiles, width, columns, turned, lanes,
+                    )  # fmt: skip
+                _accumulate(
+                    sums[chunk, g * parts + job % parts],
+                    v,
+                    z,
+                    part,
+                    count * tiles,
+                    width,
+                    steps,
+                    columns,
+                    lanes,
+                    height,
+                )
+
+
+@inner
+def _transform_gradient(dy, yo, rows, out, line, lines, places, tiles, z, to, width, columns, turned, lanes):  # type: ignore[no-untyped-def]
+    """z[place, to + tile, row] = (A dy Aᵀ)[place] of the tiles of a band of one image; zero outside of the image."""
+    there = min(lines, out[0] - line)
+    pixels, volume = there * out[1], out[0] * out[1]
+    for row in range(0, rows, lanes):
+        for p in range(0, pixels, lanes):
+            simd.transpose(
+                dy, yo + line * out[1] + row * volume + p, volume, min(lanes, rows - row), min(lanes, pixels - p),
+                turned, p * columns + row, columns,
+            )  # fmt: skip
+    for tile in range(tiles):
+        h, w = places[tile, 0], places[tile, 1]
+        at = (h * out[1] + w) * columns
+        right = at + columns if h < there and w + 1 < out[1] else -1
+        below = at + out[1] * columns if h + 1 < there else -1
+        corner = below + columns if h + 1 < there and w + 1 < out[1] else -1
+        if h >= there:
+            at = -1
+        for o in range(0, columns, lanes):
+            simd.winograd_gradient(
+                turned, at + o if at >= 0 else -1, right + o if right >= 0 else -1, below + o if below >= 0 else -1,
+                corner + o if corner >= 0 else -1, z, (to + tile) * columns + o, width * columns,
+            )  # fmt: skip
+
+
+@inner
+def _accumulate(sums, v, z, part, tiles, width, steps, columns, lanes, height):  # type: ignore[no-untyped-def]
+    """sums[place, channel, row] += Σ_tile v[place, channel, tile] · z[place, tile, row]."""
+    for p in range(16):
+        for c in range(0, part, height):
+            i, xo = 0, (p * part + c) * width
+            while i < columns // lanes:
+                vectors = outer_vectors(columns // lanes - i)
+                zo, to = p * width * columns + i * lanes, (p * part + c) * columns + i * lanes
+                outer_tile(vectors, v, xo, steps, 0, 1, tiles, 0, z, zo, columns, sums, to, columns)
+                i += vectors
+
+
+@kernel
+def _finish(sums, dw, rows, inputs, part, columns):  # type: ignore[no-untyped-def]
+    """dw[row, channel] = Gᵀ (Σ_chunk sums) G."""
+    for item in prange(sums.shape[1] * inputs):
+        g, c = item // inputs, item % inputs
+        for o in range(rows):
+            _finish_one(
+                sums[:, g, c // part], dw, ((g * rows + o) * inputs + c) * 9, c % part * columns + o, part * columns
+            )
+
+
+@inner
+def _finish_one(sums, dw, to, at, step):  # type: ignore[no-untyped-def]
+    half = dw.dtype.type(0.5)
+    m = np.empty((4, 4), dw.dtype)
+    for p in range(16):
+        total = sums[0, at + p * step]
+        for chunk in range(1, sums.shape[0]):
+            total += sums[chunk, at + p * step]
+        m[p // 4, p % 4] = total
+    k = np.empty((3, 4), dw.dtype)
+    for j in range(4):
+        k[0, j] = m[0, j] + half * (m[1, j] + m[2, j])
+        k[1, j] = half * (m[1, j] - m[2, j])
+        k[2, j] = half * (m[1, j] + m[2, j]) + m[3, j]
+    for i in range(3):
+        dw[to + 3 * i] = k[i, 0] + half * (k[i, 1] + k[i, 2])
+        dw[to + 3 * i + 1] = half * (k[i, 1] - k[i, 2])
+        dw[to + 3 * i + 2] = half * (k[i, 1] + k[i, 2]) + k[i, 3]
