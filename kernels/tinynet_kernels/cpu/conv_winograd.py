@@ -23,10 +23,9 @@ import functools
 import numpy as np
 from numba import prange
 
-from . import conv_plan, simd, threads
+from . import simd, threads
 from .arrays import Array, contiguous, optional
 from .conv_plan import Ints, Table
-from .conv_source import fill
 from .conv_tiles import dot_tile, outer_tile, outer_vectors
 from .jit import inner, kernel
 from .memory import empty, zeros
@@ -52,9 +51,9 @@ class Plan:
     rows: int  # of tiles in an image
     tiles: int  # of a band of one image
     width: int  # numbers of a row of transformed tiles
-    source: Table
     buffer: int  # numbers in the source of one image
-    plane: int  # of which a channel takes
+    plane: int  # of which a plane takes; a channel has 8: for each parity of rows, and each column of a tile
+    split: Table  # of the numbers of a row that go to each column of tiles: shift, first, end; and the column
     offsets: Table  # of the 16 places of a tile
     starts: Table  # the pieces of vector v of outputs are starts[v] … starts[v + 1] − 1
     pieces: Table  # (piece, 4): first lane, image, row, column of its first output
@@ -62,30 +61,32 @@ class Plan:
 
 
 @functools.lru_cache(maxsize=512)
-def plan(size: Ints, padding: Ints, out: Ints, channels: int, inputs: int, images: int, itemsize: int) -> Plan:
+def plan(
+    size: Ints, padding: Ints, out: Ints, channels: int, inputs: int, images: int, itemsize: int, items: int
+) -> Plan:
     """The plan for `channels` transformed channels a tile, those of inputs and outputs together.
 
-    The source has a plane of its own for each column of a tile, and one for the rows of each parity: in a plane, the
-    tiles of a band follow each other without a gap.
+    There are at least `items` pieces of work, where the images allow. The source has a plane of its own for each column
+    of a tile, and one for the rows of each parity: in a plane, the tiles of a band follow each other without a gap.
     """
     rows, columns = -(-out[0] // 2), -(-out[1] // 2)
     lanes = simd.width() * 4 // itemsize
     most = max(6 * lanes, _BYTES // (16 * channels * itemsize))
     band = max(1, min(rows, most // columns))
-    if images * -(-rows // band) < conv_plan.ITEMS:
-        band = max(1, min(band, rows * images // conv_plan.ITEMS))
+    if images * -(-rows // band) < items:
+        band = max(1, min(band, rows * images // items))
     bands = -(-rows // band)
     band = -(-rows // bands)
     tiles = band * columns
-    together = max(1, min(most // tiles, images // conv_plan.ITEMS)) if bands == 1 else 1
-    axes = (
-        conv_plan.forward_axes((1,), (1,), (0,), (1,))[0],
-        conv_plan.forward_axes((4,), (2,), (padding[0],), (1,))[0],
-        conv_plan.Axis((0, 1, 2, 3), (0, 1, 2, 3), (0, 0, 0, 0), 2, padding[1]),
-    )
-    planes_of = (1, band + 1, columns)
-    source, plane = conv_plan.source_table(axes, planes_of)
-    offsets = [conv_plan.offset_of(axes, planes_of, plane, (0, i, j)) for i in range(4) for j in range(4)]
+    together = max(1, min(most // tiles, images // items)) if bands == 1 else 1
+    plane = (band + 1) * columns
+    offsets = [((i % 2) * 4 + j) * plane + i // 2 * columns for i in range(4) for j in range(4)]
+    parity = padding[1] % 2  # number 2m + r of a row is column j of tile m + (r + padding − j)/2
+    column = (parity, 1 - parity, parity + 2, 3 - parity)
+    shift = tuple((i % 2 + padding[1] - j) // 2 for i, j in enumerate(column))
+    halves = ((size[1] + 1) // 2, size[1] // 2)
+    low = tuple(max(0, -s) for s in shift)
+    high = tuple(max(b, min(halves[i % 2], columns - s)) for i, (s, b) in enumerate(zip(shift, low, strict=True)))
     starts, pieces = [0], []
     for first in range(0, together * tiles, lanes):
         for t in range(first, min(first + lanes, together * tiles)):
@@ -95,7 +96,7 @@ def plan(size: Ints, padding: Ints, out: Ints, channels: int, inputs: int, image
     places = [(2 * (t // columns), 2 * (t % columns)) for t in range(tiles)]
     width = -(-(together * tiles + lanes - 1) // lanes) * lanes
     return Plan(
-        together, bands, band, rows, tiles, width, source, 8 * plane * inputs, 8 * plane, _table(offsets),
+        together, bands, band, rows, tiles, width, 8 * plane * inputs, plane, _table([shift, low, high, column]), _table(offsets),
         _table(starts), _table(pieces), _table(places),
     )  # fmt: skip
 
@@ -110,7 +111,7 @@ def correlate(
     """y = conv(x, w) + b, in place; `turned`: by w with its channels exchanged and its kernel reversed."""
     images, size, out = x.shape[0], x.shape[2:], y.shape[2:]
     inputs, rows = x.shape[1] // groups, y.shape[1] // groups
-    p = plan(size, padding, out, inputs + rows, inputs, images, x.dtype.itemsize)
+    p = plan(size, padding, out, inputs + rows, inputs, images, x.dtype.itemsize, threads.get_num_threads())
     blocks = np.array(simd.split_rows(rows), np.int64)
     u = empty((groups * rows * inputs * 16,), w.dtype)
     row_step, input_step = (9, rows * 9) if turned else (inputs * 9, 9)
@@ -122,7 +123,7 @@ def correlate(
     scratch = empty((min(threads.get_num_threads(), batches * groups * p.bands), sum(parts_of)), x.dtype)
     _correlate(
         work, contiguous(x).reshape(-1), u, optional(b, x), y.reshape(-1), scratch, parts_of, images, groups, inputs,
-        rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.source, p.plane,
+        rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.plane, p.split, padding[0],
         p.offsets, p.starts, p.pieces, _steps(inputs, p.width), blocks, lanes,
     )  # fmt: skip
 
@@ -147,33 +148,36 @@ def _weights(w, u, blocks, groups, rows, inputs, row_step, input_step, turned): 
 
 @inner
 def _transform_weights(w, u, to, start, height, inputs, row_step, input_step, turned):  # type: ignore[no-untyped-def]
-    """u[place, channel, row] = (G g Gᵀ)[place] of `height` rows."""
+    """u[place, channel, row] = (G g Gᵀ)[place] of `height` rows, eight at a time."""
     half = w.dtype.type(0.5)
-    k = np.empty((3, 3), w.dtype)
-    m = np.empty((4, 3), w.dtype)
+    k, m, n = np.zeros((9, 8), w.dtype), np.empty((12, 8), w.dtype), np.empty((16, 8), w.dtype)
     for c in range(inputs):
         for i in range(height):
             at = start + i * row_step + c * input_step
             for t in range(9):
-                k[t // 3, t % 3] = w[at + 8 - t] if turned else w[at + t]
-            for j in range(3):
-                m[0, j] = k[0, j]
-                m[1, j] = half * (k[0, j] + k[1, j] + k[2, j])
-                m[2, j] = half * (k[0, j] - k[1, j] + k[2, j])
-                m[3, j] = k[2, j]
-            for r in range(4):
-                place = to + (4 * r * inputs + c) * height + i
-                step = inputs * height
-                u[place] = m[r, 0]
-                u[place + step] = half * (m[r, 0] + m[r, 1] + m[r, 2])
-                u[place + 2 * step] = half * (m[r, 0] - m[r, 1] + m[r, 2])
-                u[place + 3 * step] = m[r, 2]
+                k[t, i] = w[at + 8 - t] if turned else w[at + t]
+        for j in range(3):
+            for i in range(8):
+                outer, middle = k[j, i] + k[j + 6, i], k[j + 3, i]
+                m[j, i] = k[j, i]
+                m[j + 3, i] = half * (outer + middle)
+                m[j + 6, i] = half * (outer - middle)
+                m[j + 9, i] = k[j + 6, i]
+        for r in range(4):
+            for i in range(8):
+                outer, middle = m[3 * r, i] + m[3 * r + 2, i], m[3 * r + 1, i]
+                n[4 * r, i] = m[3 * r, i]
+                n[4 * r + 1, i] = half * (outer + middle)
+                n[4 * r + 2, i] = half * (outer - middle)
+                n[4 * r + 3, i] = m[3 * r + 2, i]
+        for place in range(16):
+            simd.move(n, place * 8, u, to + (place * inputs + c) * height, height)
 
 
 @kernel
 def _correlate(  # type: ignore[no-untyped-def]
     x, u, bias, y, scratch, parts_of, images, groups, inputs, rows, size, out, together, batches, bands, band,
-    tile_rows, tiles, width, source, plane, offsets, starts, pieces, steps, blocks, lanes,
+    tile_rows, tiles, width, plane, split, padding, offsets, starts, pieces, steps, blocks, lanes,
 ):  # fmt: skip
     workers, items = scratch.shape[0], batches * groups * bands
     a, b, c = parts_of[0], parts_of[0] + parts_of[1], parts_of[0] + parts_of[1] + parts_of[2]
@@ -186,7 +190,7 @@ def _correlate(  # type: ignore[no-untyped-def]
             some, start = min(together, images - first), min(item % bands * band, tile_rows - band)
             for image in range(some):
                 xo = ((first + image) * groups + g) * inputs * size[1] * size[2]
-                fill(x, xo, inputs, size, buffer, source, 1, start, bands == 1)
+                _fill(x, xo, inputs, size, buffer, plane, split, band, padding, start, bands == 1)
                 _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, inputs * width, lanes)
             _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, width, steps, blocks, lanes)
             _transform_outputs(
@@ -196,11 +200,36 @@ def _correlate(  # type: ignore[no-untyped-def]
 
 
 @inner
+def _fill(x, xo, channels, size, buffer, plane, split, band, padding, start, clean):  # type: ignore[no-untyped-def]
+    """Rows of each parity and columns of each place of a tile, in planes; zero outside of the image.
+
+    `clean` says that the source holds zeros, or the same part of another image: what lies outside is then left alone.
+    """
+    shift, column = split[0], split[3]
+    low = (split[1, 0], split[1, 1], split[1, 2], split[1, 3])
+    high = (split[2, 0], split[2, 1], split[2, 2], split[2, 3])
+    columns = plane // (band + 1)
+    for c in range(channels):
+        if not clean:
+            buffer[c * 8 * plane : (c + 1) * 8 * plane] = 0
+        for r in range(2 * band + 2):
+            h = 2 * start - padding + r
+            if h < 0 or h >= size[1]:
+                continue
+            at = (c * 8 + r % 2 * 4) * plane + r // 2 * columns
+            places = (
+                at + column[0] * plane + shift[0], at + column[1] * plane + shift[1],
+                at + column[2] * plane + shift[2], at + column[3] * plane + shift[3],
+            )  # fmt: skip
+            simd.split(x, xo + (c * size[1] + h) * size[2], size[2], buffer, places, low, high)
+
+
+@inner
 def _transform_tiles(buffer, inputs, plane, offsets, tiles, v, to, width, step, lanes):  # type: ignore[no-untyped-def]
     """v[place, channel, to + tile] = (Bᵀ d B)[place]; what a last vector writes too much, the next image overwrites."""
     for c in range(inputs):
         for i in range(0, tiles, lanes):
-            simd.winograd_input(buffer, c * plane + i, offsets, v, c * width + to + i, step)
+            simd.winograd_input(buffer, c * 8 * plane + i, offsets, v, c * width + to + i, step)
 
 
 @inner
@@ -251,9 +280,9 @@ def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, gro
     columns, height = -(-rows // lanes) * lanes, simd.ROWS[0]
     part = max(1, min(inputs, _BYTES // (16 * columns * x.dtype.itemsize)))
     parts = -(-inputs // part)
-    part = -(-(-(-inputs // parts)) // height) * height
+    part = -(-inputs // (parts * height)) * height
     parts = -(-inputs // part)
-    p = plan(size, padding, out, part + columns, part, images, x.dtype.itemsize)
+    p = plan(size, padding, out, part + columns, part, images, x.dtype.itemsize, _CHUNKS)
     batches = -(-images // p.images)
     chunks = max(1, min(_CHUNKS // (parts * groups), batches * p.bands))
     sums = zeros((chunks, groups * parts, 16 * part * columns), x.dtype)
@@ -263,8 +292,8 @@ def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, gro
     scratch.fill(0)
     _grad_weight(
         work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, parts_of, images, groups, inputs,
-        part, rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.source, p.plane,
-        p.offsets, p.places, _steps(height, p.width), columns, lanes, height,
+        part, rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.plane,
+        p.split, padding[0], p.offsets, p.places, _steps(height, p.width), columns, lanes, height,
     )  # fmt: skip
     _finish(dw.size * 16, sums.reshape(chunks, groups, parts, -1), dw.reshape(-1), rows, inputs, part, columns)
 
@@ -272,7 +301,7 @@ def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, gro
 @kernel
 def _grad_weight(  # type: ignore[no-untyped-def]
     dy, x, sums, scratch, parts_of, images, groups, inputs, part, rows, size, out, together, batches, bands, band,
-    tile_rows, tiles, width, source, plane, offsets, places, steps, columns, lanes, height,
+    tile_rows, tiles, width, plane, split, padding, offsets, places, steps, columns, lanes, height,
 ):  # fmt: skip
     workers, chunks, parts, items = scratch.shape[0], sums.shape[0], sums.shape[1] // groups, batches * bands
     jobs = chunks * groups * parts
@@ -290,34 +319,17 @@ def _grad_weight(  # type: ignore[no-untyped-def]
                 lines = min(band, tile_rows - start)
                 for image in range(count):
                     n = image0 + image
-                    fill(
-                        x,
-                        ((n * groups + g) * inputs + first) * size[1] * size[2],
-                        some,
-                        size,
-                        buffer,
-                        source,
-                        1,
-                        start,
-                        bands == 1,
-                    )
+                    xo = ((n * groups + g) * inputs + first) * size[1] * size[2]
+                    _fill(x, xo, some, size, buffer, plane, split, band, padding, start, bands == 1)
                     _transform_tiles(buffer, some, plane, offsets, tiles, v, image * tiles, width, part * width, lanes)
                     _transform_gradient(
                         dy, (n * groups + g) * rows * out[0] * out[1], rows, out, 2 * start, 2 * lines, places, tiles, z,
                         image * tiles, width, columns, turned, lanes,
                     )  # fmt: skip
                 _accumulate(
-                    sums[chunk, g * parts + job % parts],
-                    v,
-                    z,
-                    part,
-                    count * tiles,
-                    width,
-                    steps,
-                    columns,
-                    lanes,
+                    sums[chunk, g * parts + job % parts], v, z, part, count * tiles, width, steps, columns, lanes,
                     height,
-                )
+                )  # fmt: skip
 
 
 @inner

@@ -98,6 +98,13 @@ class _Emitter:
         args = [place, self._alignment(vector), self.mask(vector, count), zero]
         return self.builder.call(self._masked("load", vector, vector, args), args)
 
+    def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
+        """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
+        place = self.builder.bitcast(pointer, value.type.as_pointer())
+        mask = self.builder.and_(self.mask(value.type, high), self.builder.not_(self.mask(value.type, low)))
+        args = [value, place, self._alignment(value.type), mask]
+        self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
+
     def store_some(self, value: Any, pointer: Any, count: Any) -> None:
         """Store the first `count` numbers, and nothing else."""
         place = self.builder.bitcast(pointer, value.type.as_pointer())
@@ -337,6 +344,42 @@ def transpose(typingctx, x, xo, ldx, rows, count, y, yo, ldy):  # type: ignore[n
         for j in range(n):
             with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, j), e.number(4))):
                 e.store(lines[j], builder.gep(target, [builder.mul(e.number(7), ir.Constant(I64, j))]))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-untyped-def]
+    """The even and the odd numbers of a row x[xo …] of `count`, each to two places, of which only a range is written.
+
+    y[places[j] + i] = x[xo + 2i + j % 2] for i in range(low[j], high[j]), j < 4; reads nothing but the row.
+    """
+    signature = types.void(x, xo, count, y, places, low, high)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector, count, source = e.vector_type(0), e.number(2), e.data(0, e.number(1))
+        n = vector.count
+
+        def item(which, j):  # type: ignore[no-untyped-def]
+            return builder.extract_value(args[which], j)
+
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, ir.Constant(I64, n))
+            first = builder.mul(at, ir.Constant(I64, 2))
+            left = builder.sub(count, first)
+            low = e.load_some(builder.gep(source, [first]), vector, left)
+            behind = builder.sub(left, ir.Constant(I64, n))
+            high = e.load_some(builder.gep(source, [builder.add(first, ir.Constant(I64, n))]), vector, behind)
+            halves = [e.shuffle(low, high, list(range(k, 2 * n, 2))) for k in range(2)]
+            for j in range(4):
+                target = e.data(3, builder.add(item(4, j), at))
+                e.store_range(halves[j % 2], target, builder.sub(item(5, j), at), builder.sub(item(6, j), at))
+            return []
+
+        whole = builder.add(count, ir.Constant(I64, 2 * n - 1))
+        e.loop(builder.sdiv(whole, ir.Constant(I64, 2 * n)), [], body)
         return context.get_dummy_value()
 
     return signature, codegen
