@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 from numba import prange
@@ -32,7 +33,8 @@ from .memory import empty, zeros
 
 _BYTES = 3 << 17  # of the transformed tiles of one piece of work
 _SLACK = 64
-_CHUNKS = 8
+_SUM_BYTES = 600_000  # of the sums of a part of the weight gradient
+_CHUNKS = 8  # pieces of work of the weight gradient
 
 
 def serves(kernel: Ints, stride: Ints, dilation: Ints, channels: int, filters: int, itemsize: int) -> bool:
@@ -101,6 +103,11 @@ def plan(
     )  # fmt: skip
 
 
+def _apart(step: int) -> int:
+    """At least `step`, such that 16 rows so far apart do not meet in one set of a cache."""
+    return step + (80 - step) % 1024
+
+
 def _table(values: list) -> Table:  # type: ignore[type-arg]
     return np.array(values, np.int64)
 
@@ -119,12 +126,14 @@ def correlate(
     lanes = simd.lanes(x.dtype)
     batches = -(-images // p.images)
     triples = -(-p.width // (3 * lanes))
-    parts_of = (5 * lanes, p.buffer + _SLACK, 16 * inputs * p.width + _SLACK, 16 * triples * rows * 3 * lanes)
+    v_step, m_step = _apart(inputs * p.width), _apart(triples * rows * 3 * lanes)
+    parts_of = (5 * lanes, p.buffer + _SLACK, 16 * v_step + _SLACK, 16 * m_step)
     scratch = empty((min(threads.get_num_threads(), batches * groups * p.bands), sum(parts_of)), x.dtype)
     _correlate(
         work, contiguous(x).reshape(-1), u, optional(b, x), y.reshape(-1), scratch, parts_of, images, groups, inputs,
         rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.plane, p.split, padding[0],
-        p.offsets, p.starts, p.pieces, _steps(inputs, p.width), blocks, lanes,
+        p.offsets, p.starts, p.pieces, _steps(inputs, p.width), v_step, m_step,
+        blocks, lanes,
     )  # fmt: skip
 
 
@@ -177,7 +186,7 @@ def _transform_weights(w, u, to, start, height, inputs, row_step, input_step, tu
 @kernel
 def _correlate(  # type: ignore[no-untyped-def]
     x, u, bias, y, scratch, parts_of, images, groups, inputs, rows, size, out, together, batches, bands, band,
-    tile_rows, tiles, width, plane, split, padding, offsets, starts, pieces, steps, blocks, lanes,
+    tile_rows, tiles, width, plane, split, padding, offsets, starts, pieces, steps, v_step, m_step, blocks, lanes,
 ):  # fmt: skip
     workers, items = scratch.shape[0], batches * groups * bands
     a, b, c = parts_of[0], parts_of[0] + parts_of[1], parts_of[0] + parts_of[1] + parts_of[2]
@@ -191,10 +200,10 @@ def _correlate(  # type: ignore[no-untyped-def]
             for image in range(some):
                 xo = ((first + image) * groups + g) * inputs * size[1] * size[2]
                 _fill(x, xo, inputs, size, buffer, plane, split, band, padding, start, bands == 1)
-                _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, inputs * width, lanes)
-            _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, width, steps, blocks, lanes)
+                _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, v_step, lanes)
+            _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, steps, v_step, m_step, blocks, lanes)
             _transform_outputs(
-                m, result, bias, y, (first * groups + g) * rows, g * rows, groups * rows, rows, some, some * tiles, out,
+                m, m_step, result, bias, y, (first * groups + g) * rows, g * rows, groups * rows, rows, some, some * tiles, out,
                 2 * start, starts, pieces, lanes,
             )  # fmt: skip
 
@@ -233,15 +242,15 @@ def _transform_tiles(buffer, inputs, plane, offsets, tiles, v, to, width, step, 
 
 
 @inner
-def _products(v, u, m, uo, inputs, rows, tiles, width, steps, blocks, lanes):  # type: ignore[no-untyped-def]
+def _products(v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, lanes):  # type: ignore[no-untyped-def]
     """m[place, three vectors, row] = Σ_channel u[place, channel, row] · v[place, channel, tile]."""
     triples = (tiles + 3 * lanes - 1) // (3 * lanes)
     for p in range(16):
         for i in range(triples):
             left = min(3, (tiles + lanes - 1) // lanes - 3 * i)
-            base = p * inputs * width + 3 * i * lanes
+            base = p * v_step + 3 * i * lanes
             b1, b2 = base + min(1, left - 1) * lanes, base + min(2, left - 1) * lanes
-            wo, to = uo, (p * triples + i) * rows * 3 * lanes
+            wo, to = uo, p * m_step + i * rows * 3 * lanes
             for block in range(blocks.size):
                 height = blocks[block]
                 dot_tile(height, left, u, wo + p * inputs * height, steps, 0, inputs, v, base, b1, b2, m[to:])
@@ -251,14 +260,13 @@ def _products(v, u, m, uo, inputs, rows, tiles, width, steps, blocks, lanes):  #
 
 @inner
 def _transform_outputs(  # type: ignore[no-untyped-def]
-    m, result, bias, y, plane, bias_at, image_step, rows, some, tiles, out, line, starts, pieces, lanes
+    m, m_step, result, bias, y, plane, bias_at, image_step, rows, some, tiles, out, line, starts, pieces, lanes
 ):
     """Aᵀ m A + bias, stored piece by piece: a piece is a run of neighbouring tiles in a row of an image."""
-    triples, volume = (tiles + 3 * lanes - 1) // (3 * lanes), out[0] * out[1]
-    step = triples * rows * 3 * lanes
+    volume = out[0] * out[1]
     for i in range((tiles + lanes - 1) // lanes):
         for row in range(rows):
-            simd.winograd_output(m, ((i // 3) * rows + row) * 3 * lanes + i % 3 * lanes, step, result)
+            simd.winograd_output(m, ((i // 3) * rows + row) * 3 * lanes + i % 3 * lanes, m_step, result)
             add = bias[bias_at + row] if bias.size > 0 else y.dtype.type(0)
             for piece in range(starts[i], starts[i + 1]):
                 lane, image, h, w = pieces[piece, 0], pieces[piece, 1], line + pieces[piece, 2], pieces[piece, 3]
@@ -274,66 +282,74 @@ def _transform_outputs(  # type: ignore[no-untyped-def]
 
 
 def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, groups: int) -> None:
-    """dw, in place: parallel over a fixed number of chunks of images and of channels; sums added in order."""
+    """dw, in place: parallel over a fixed number of chunks of images and parts of channels; sums added in order."""
     images, size, out = x.shape[0], x.shape[2:], dy.shape[2:]
-    inputs, rows, lanes = x.shape[1] // groups, dy.shape[1] // groups, simd.lanes(x.dtype)
-    columns, height = -(-rows // lanes) * lanes, simd.ROWS[0]
-    part = max(1, min(inputs, _BYTES // (16 * columns * x.dtype.itemsize)))
-    parts = -(-inputs // part)
-    part = -(-inputs // (parts * height)) * height
-    parts = -(-inputs // part)
+    inputs, rows, lanes, height = x.shape[1] // groups, dy.shape[1] // groups, simd.lanes(x.dtype), simd.ROWS[0]
+    part, columns = _parts(inputs, height, rows, lanes, x.dtype.itemsize)
+    parts, bundles = -(-inputs // part), -(-rows // columns)
     p = plan(size, padding, out, part + columns, part, images, x.dtype.itemsize, _CHUNKS)
-    batches = -(-images // p.images)
-    chunks = max(1, min(_CHUNKS // (parts * groups), batches * p.bands))
-    sums = zeros((chunks, groups * parts, 16 * part * columns), x.dtype)
-    pixels = p.band * 2 * out[1]
-    parts_of = (p.buffer + _SLACK, 16 * part * p.width + _SLACK, 16 * p.width * columns, pixels * columns)
-    scratch = empty((min(threads.get_num_threads(), chunks * groups * parts), sum(parts_of)), x.dtype)
-    scratch.fill(0)
+    batches, squares = -(-images // p.images), groups * parts * bundles
+    chunks = max(1, min(_CHUNKS // squares, batches * p.bands))
+    sums = zeros((chunks, squares, 16 * part * columns), x.dtype)
+    v_step, z_step = _apart(part * p.width), _apart(p.width * columns)
+    parts_of = (p.buffer + _SLACK, 16 * v_step + _SLACK, 16 * z_step, p.band * 2 * out[1] * columns)
+    scratch = empty((min(threads.get_num_threads(), chunks * squares), sum(parts_of)), x.dtype)
     _grad_weight(
         work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, parts_of, images, groups, inputs,
-        part, rows, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.plane,
-        p.split, padding[0], p.offsets, p.places, _steps(height, p.width), columns, lanes, height,
+        part, rows, bundles, (1, *size), out, p.images, batches, p.bands, p.band, p.rows, p.tiles, p.width, p.plane,
+        p.split, padding[0], p.offsets, p.places, _steps(height, p.width), v_step, z_step, columns, lanes, height,
     )  # fmt: skip
-    _finish(dw.size * 16, sums.reshape(chunks, groups, parts, -1), dw.reshape(-1), rows, inputs, part, columns)
+    _finish(dw.size * 16, sums.reshape(chunks, groups, parts, bundles, -1), dw.reshape(-1), rows, inputs, part, columns)
+
+
+def _parts(inputs: int, height: int, rows: int, lanes: int, itemsize: int) -> tuple[int, int]:
+    """Channels of input and of output in a part of the weight gradient, whose sums stay in the cache."""
+    most = _SUM_BYTES // (16 * itemsize)
+    columns = -(-rows // lanes) * lanes
+    if inputs * columns > most:
+        bundles = -(-rows // max(lanes, min(rows, math.isqrt(most) // lanes * lanes)))
+        columns = -(-rows // (bundles * lanes)) * lanes
+    parts = -(-inputs // max(height, most // columns))
+    return -(-inputs // (parts * height)) * height, columns
 
 
 @kernel
 def _grad_weight(  # type: ignore[no-untyped-def]
-    dy, x, sums, scratch, parts_of, images, groups, inputs, part, rows, size, out, together, batches, bands, band,
-    tile_rows, tiles, width, plane, split, padding, offsets, places, steps, columns, lanes, height,
+    dy, x, sums, scratch, parts_of, images, groups, inputs, part, rows, bundles, size, out, together, batches, bands,
+    band, tile_rows, tiles, width, plane, split, padding, offsets, places, steps, v_step, z_step, columns, lanes, height,
 ):  # fmt: skip
-    workers, chunks, parts, items = scratch.shape[0], sums.shape[0], sums.shape[1] // groups, batches * bands
-    jobs = chunks * groups * parts
+    workers, chunks, squares, items = scratch.shape[0], sums.shape[0], sums.shape[1], batches * bands
+    jobs, parts = chunks * squares, squares // (groups * bundles)
     a = parts_of[0]
     b, c = a + parts_of[1], a + parts_of[1] + parts_of[2]
     for worker in prange(workers):
         own = scratch[worker]
+        own[:] = 0
         buffer, v, z, turned = own[:a], own[a:b], own[b:c], own[c:]
         for job in range(worker * jobs // workers, (worker + 1) * jobs // workers):
-            chunk, g, first = job // (groups * parts), job // parts % groups, job % parts * part
-            some = min(part, inputs - first)
+            chunk, square = job // squares, job % squares
+            g, first, row = square // (parts * bundles), square // bundles % parts * part, square % bundles * columns
+            some, filters = min(part, inputs - first), min(columns, rows - row)
             for item in range(chunk * items // chunks, (chunk + 1) * items // chunks):
                 start, image0 = item % bands * band, item // bands * together
                 count = min(together, images - image0)
                 lines = min(band, tile_rows - start)
                 for image in range(count):
-                    n = image0 + image
-                    xo = ((n * groups + g) * inputs + first) * size[1] * size[2]
+                    n = (image0 + image) * groups + g
+                    xo, yo = (n * inputs + first) * size[1] * size[2], (n * rows + row) * out[0] * out[1]
                     _fill(x, xo, some, size, buffer, plane, split, band, padding, start, bands == 1)
-                    _transform_tiles(buffer, some, plane, offsets, tiles, v, image * tiles, width, part * width, lanes)
+                    _transform_tiles(buffer, some, plane, offsets, tiles, v, image * tiles, width, v_step, lanes)
                     _transform_gradient(
-                        dy, (n * groups + g) * rows * out[0] * out[1], rows, out, 2 * start, 2 * lines, places, tiles, z,
-                        image * tiles, width, columns, turned, lanes,
+                        dy, yo, filters, out, 2 * start, 2 * lines, places, tiles, z, image * tiles, z_step, columns,
+                        turned, lanes,
                     )  # fmt: skip
                 _accumulate(
-                    sums[chunk, g * parts + job % parts], v, z, part, count * tiles, width, steps, columns, lanes,
-                    height,
-                )  # fmt: skip
+                    sums[chunk, square], v, z, part, count * tiles, width, steps, v_step, z_step, columns, lanes, height
+                )
 
 
 @inner
-def _transform_gradient(dy, yo, rows, out, line, lines, places, tiles, z, to, width, columns, turned, lanes):  # type: ignore[no-untyped-def]
+def _transform_gradient(dy, yo, rows, out, line, lines, places, tiles, z, to, z_step, columns, turned, lanes):  # type: ignore[no-untyped-def]
     """z[place, to + tile, row] = (A dy Aᵀ)[place] of the tiles of a band of one image; zero outside of the image."""
     there = min(lines, out[0] - line)
     pixels, volume = there * out[1], out[0] * out[1]
@@ -354,19 +370,19 @@ def _transform_gradient(dy, yo, rows, out, line, lines, places, tiles, z, to, wi
         for o in range(0, columns, lanes):
             simd.winograd_gradient(
                 turned, at + o if at >= 0 else -1, right + o if right >= 0 else -1, below + o if below >= 0 else -1,
-                corner + o if corner >= 0 else -1, z, (to + tile) * columns + o, width * columns,
+                corner + o if corner >= 0 else -1, z, (to + tile) * columns + o, z_step,
             )  # fmt: skip
 
 
 @inner
-def _accumulate(sums, v, z, part, tiles, width, steps, columns, lanes, height):  # type: ignore[no-untyped-def]
+def _accumulate(sums, v, z, part, tiles, width, steps, v_step, z_step, columns, lanes, height):  # type: ignore[no-untyped-def]
     """sums[place, channel, row] += Σ_tile v[place, channel, tile] · z[place, tile, row]."""
     for p in range(16):
         for c in range(0, part, height):
-            i, xo = 0, (p * part + c) * width
+            i, xo = 0, p * v_step + c * width
             while i < columns // lanes:
                 vectors = outer_vectors(columns // lanes - i)
-                zo, to = p * width * columns + i * lanes, (p * part + c) * columns + i * lanes
+                zo, to = p * z_step + i * lanes, (p * part + c) * columns + i * lanes
                 outer_tile(vectors, v, xo, steps, 0, 1, tiles, 0, z, zo, columns, sums, to, columns)
                 i += vectors
 
@@ -374,29 +390,37 @@ def _accumulate(sums, v, z, part, tiles, width, steps, columns, lanes, height): 
 @kernel
 def _finish(sums, dw, rows, inputs, part, columns):  # type: ignore[no-untyped-def]
     """dw[row, channel] = Gᵀ (Σ_chunk sums) G."""
+    bundles = sums.shape[3]
     for item in prange(sums.shape[1] * inputs):
         g, c = item // inputs, item % inputs
-        for o in range(rows):
-            _finish_one(
-                sums[:, g, c // part], dw, ((g * rows + o) * inputs + c) * 9, c % part * columns + o, part * columns
-            )
+        for bundle in range(bundles):
+            row = bundle * columns
+            to = ((g * rows + row) * inputs + c) * 9
+            _finish_rows(
+                sums[:, g, c // part, bundle], dw, to, inputs * 9, min(columns, rows - row), c % part * columns,
+                part * columns,
+            )  # fmt: skip
 
 
 @inner
-def _finish_one(sums, dw, to, at, step):  # type: ignore[no-untyped-def]
+def _finish_rows(sums, dw, to, row_step, rows, at, step):  # type: ignore[no-untyped-def]
     half = dw.dtype.type(0.5)
-    m = np.empty((4, 4), dw.dtype)
+    m, k = np.empty((16, rows), dw.dtype), np.empty((12, rows), dw.dtype)
     for p in range(16):
-        total = sums[0, at + p * step]
+        total = m[p]
+        first = sums[0, at + p * step : at + p * step + rows]
+        for o in range(rows):
+            total[o] = first[o]
         for chunk in range(1, sums.shape[0]):
-            total += sums[chunk, at + p * step]
-        m[p // 4, p % 4] = total
-    k = np.empty((3, 4), dw.dtype)
+            more = sums[chunk, at + p * step : at + p * step + rows]
+            for o in range(rows):
+                total[o] += more[o]
     for j in range(4):
-        k[0, j] = m[0, j] + half * (m[1, j] + m[2, j])
-        k[1, j] = half * (m[1, j] - m[2, j])
-        k[2, j] = half * (m[1, j] + m[2, j]) + m[3, j]
+        for o in range(rows):
+            plus, minus = half * (m[4 + j, o] + m[8 + j, o]), half * (m[4 + j, o] - m[8 + j, o])
+            k[j, o], k[4 + j, o], k[8 + j, o] = m[j, o] + plus, minus, plus + m[12 + j, o]
     for i in range(3):
-        dw[to + 3 * i] = k[i, 0] + half * (k[i, 1] + k[i, 2])
-        dw[to + 3 * i + 1] = half * (k[i, 1] - k[i, 2])
-        dw[to + 3 * i + 2] = half * (k[i, 1] + k[i, 2]) + k[i, 3]
+        for o in range(rows):
+            plus, minus = half * (k[4 * i + 1, o] + k[4 * i + 2, o]), half * (k[4 * i + 1, o] - k[4 * i + 2, o])
+            place = to + o * row_step + 3 * i
+            dw[place], dw[place + 1], dw[place + 2] = k[4 * i, o] + plus, minus, plus + k[4 * i + 3, o]
