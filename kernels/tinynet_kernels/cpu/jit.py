@@ -30,7 +30,7 @@ from numba.core import compiler, event
 from numba.core.caching import _Cache
 from numba.core.serialize import dumps
 
-from . import threads
+from . import simd, threads
 
 SERIAL_BELOW = 200_000
 """Below this many element-operations a parallel launch (3 µs) costs more than it saves."""
@@ -162,7 +162,8 @@ def source_key(package: Path = _PACKAGE) -> str:
     digest = hashlib.sha256()
     config: Any = numba.config
     switches = (config.BOUNDSCHECK, config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.DEBUGINFO_DEFAULT)
-    digest.update(repr((sys.version_info[:2], numba.__version__, llvmlite.__version__, switches)).encode())
+    versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
+    digest.update(repr((versions, switches, simd.width())).encode())
     for path in sorted(package.rglob("*.py")):
         digest.update(str(path.relative_to(package)).encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")

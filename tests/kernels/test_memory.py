@@ -1,0 +1,170 @@
+"""The buffer pool: reuse, limits, statistics; and never a buffer that somebody still looks at."""
+
+import os
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba")
+
+KIB = 1024
+
+
+@pytest.fixture
+def pool():
+    from tinynet_kernels.cpu.memory import Pool
+
+    return Pool(1 << 24)
+
+
+def address(x):
+    return x.__array_interface__["data"][0]
+
+
+def test_a_buffer_is_given_again_when_its_array_is_gone(pool):
+    a = pool.empty((128, 256), np.float32)
+    assert a.flags.c_contiguous
+    assert a.flags.aligned
+    assert a.flags.writeable
+    assert address(a) % 64 == 0
+    where = address(a)
+    b = pool.empty((128, 256), np.float32)
+    assert address(b) != where
+    del a
+    assert address(pool.empty((256, 128), np.float32)) == where  # the bytes count, not the shape
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda a: a[3:],
+        lambda a: a.T[::2],
+        lambda a: a.reshape(-1)[5:6],
+        lambda a: a.view(np.int32),
+        lambda a: memoryview(a),
+        lambda a: np.asarray(memoryview(a)[1:]),
+        lambda a: a.view(type("Sub", (np.ndarray,), {}))[1:],
+        lambda a: np.lib.stride_tricks.as_strided(a, (2, 2), (4, 4)),
+        lambda a: iter(a),
+        lambda a: a.__dlpack__(),
+        lambda a: np.from_dlpack(a),
+        lambda a: a.flat,
+        lambda a: np.broadcast_to(a, (2, *a.shape)),
+    ],
+)
+def test_whatever_looks_at_an_array_keeps_its_buffer(pool, look):
+    a = pool.empty((128, 256), np.float32)
+    where = address(a)
+    view = look(a)
+    del a
+    assert address(pool.empty((128, 256), np.float32)) != where
+    del view
+    assert address(pool.empty((128, 256), np.float32)) == where
+
+
+def test_small_arrays_are_numpys(pool):
+    a = pool.empty((10,), np.float32)
+    assert a.base is None
+    assert pool.statistics()["held_bytes"] == 0
+    assert pool.empty((0, 5), np.float64).shape == (0, 5)
+    assert pool.empty((), np.float64).shape == ()
+
+
+def test_statistics_and_clear(pool):
+    a, b = pool.empty((100 * KIB,), np.uint8), pool.empty((100 * KIB,), np.uint8)
+    s = pool.statistics()
+    assert s["made"] == 2
+    assert s["held_bytes"] == s["used_bytes"] >= 200 * KIB
+    assert s["free_bytes"] == 0
+    half = s["held_bytes"] // 2
+    del b
+    s = pool.statistics()
+    assert (s["used_bytes"], s["free_bytes"]) == (half, half)
+    assert pool.clear() == half
+    assert pool.statistics()["held_bytes"] == half
+    assert address(a)
+    b = pool.empty((100 * KIB,), np.uint8)
+    assert pool.statistics()["made"] == 3
+
+
+def test_limit(pool):
+    pool.limit = 1 << 20
+    keep = [pool.empty((300 * KIB,), np.uint8) for _ in range(5)]
+    s = pool.statistics()
+    assert s["held_bytes"] <= pool.limit
+    assert s["unpooled"] == 2
+    assert len({address(a) for a in keep}) == 5
+    del keep
+    big = pool.empty((900 * KIB,), np.uint8)  # the free buffers make room
+    s = pool.statistics()
+    assert s["unpooled"] == 2
+    assert 900 * KIB <= s["held_bytes"] <= pool.limit
+    assert big.size == 900 * KIB
+
+
+def test_a_pool_without_room_allocates(pool):
+    pool.limit = 0
+    a = pool.empty((1 << 20,), np.uint8)
+    assert a.base is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 400 * KIB), st.integers(0, 9)), max_size=60))
+def test_live_arrays_never_share_memory(steps):
+    from tinynet_kernels.cpu.memory import Pool
+
+    pool, alive = Pool(2 << 20), {}
+    for size, slot in steps:
+        alive.pop(slot, None)
+        a = alive[slot] = pool.empty((size,), np.uint8)
+        a[:] = slot
+        for other, b in alive.items():
+            assert (b == other).all()
+        held = pool.statistics()
+        assert held["used_bytes"] + held["free_bytes"] == held["held_bytes"] <= pool.limit
+
+
+def test_threads(pool):
+    failures = []
+
+    def work(number):
+        for _ in range(300):
+            a = pool.empty((20_000,), np.float32)
+            a[:] = number
+            b = pool.empty((20_000,), np.float32)
+            b[:] = -number
+            if not ((a == number).all() and (b == -number).all()):
+                failures.append(number)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures
+
+
+def test_arrays_die_with_their_last_reference(pool):
+    a = pool.empty((1 << 20,), np.uint8)
+    gone = weakref.ref(a)
+    del a
+    assert gone() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_has_a_pool_of_its_own():
+    from tinynet_kernels.cpu.memory import pool
+
+    keep = pool.empty((1 << 20,), np.uint8)
+    keep[:] = 3
+    with pool._lock:
+        child = os.fork()
+        if child == 0:
+            other = pool.empty((1 << 20,), np.uint8)
+            other[:] = 5
+            os._exit(0 if (keep == 3).all() and address(other) != address(keep) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
