@@ -27,6 +27,7 @@ BASE = [
     "random",
     "strict",
     "threads",
+    "memory",
     "methods",
     "serialization",
 ]
@@ -56,6 +57,7 @@ EXCEPTIONS = {
     ("ops", "methods"): "whoever reaches an operation has a Tensor with its methods",
     ("random", "kernels"): "the stream's definition is here, its kernel is there; imported on the first draw",
     ("threads", "kernels"): "the number of threads is the kernels'",
+    ("memory", "kernels"): "the pool is the kernels'",
     ("training.run", "models"): "the commands' experiments name their models",
     ("training.run", "root"): "the version, for the record of a run",
     ("cli.commands", "root"): "the version and the public switches",

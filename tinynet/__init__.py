@@ -23,6 +23,7 @@ TABLE: dict[str, str] = {
     "autograd.modes": """enable_grad inference_mode is_grad_enabled is_inference_mode_enabled no_grad set_grad_enabled
         use_definitions""",
     "threads": "get_num_threads set_num_threads",
+    "memory": "memory_stats set_memory_limit release_memory",
     "serialization": "load save",
     "ops.creation": """arange as_tensor asarray bernoulli empty empty_like eye from_dlpack from_numpy full full_like
         linspace ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like""",

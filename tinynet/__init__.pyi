@@ -48,6 +48,9 @@ from .autograd.modes import set_grad_enabled as set_grad_enabled
 from .autograd.modes import use_definitions as use_definitions
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
+from .memory import memory_stats as memory_stats
+from .memory import set_memory_limit as set_memory_limit
+from .memory import release_memory as release_memory
 from .serialization import load as load
 from .serialization import save as save
 from .ops.creation import arange as arange

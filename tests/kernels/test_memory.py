@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("numba")
+import tinynet
+import tinynet_kernels
+
+if not tinynet_kernels.available(np.float32):
+    pytest.skip("the JIT is off", allow_module_level=True)
 
 KIB = 1024
 
@@ -87,7 +91,7 @@ def test_statistics_and_clear(pool):
     assert pool.clear() == half
     assert pool.statistics()["held_bytes"] == half
     assert address(a)
-    b = pool.empty((100 * KIB,), np.uint8)
+    pool.empty((100 * KIB,), np.uint8)
     assert pool.statistics()["made"] == 3
 
 
@@ -104,6 +108,30 @@ def test_limit(pool):
     assert s["unpooled"] == 2
     assert 900 * KIB <= s["held_bytes"] <= pool.limit
     assert big.size == 900 * KIB
+
+
+def test_a_lower_limit_drops_free_buffers(pool):
+    a, b = pool.empty((1 << 20,), np.uint8), pool.empty((1 << 20,), np.uint8)
+    del b
+    pool.set_limit(1 << 20)
+    assert pool.statistics()["held_bytes"] == pool.statistics()["used_bytes"] >= a.size
+
+
+def test_the_public_names():
+    before = tinynet.memory_stats()["limit_bytes"]
+    try:
+        tinynet.set_memory_limit(1 << 30)
+        x = tinynet.nn.functional.linear(tinynet.ones(300, 200), tinynet.ones(400, 200))
+        stats = tinynet.memory_stats()
+        assert stats["limit_bytes"] == 1 << 30
+        assert stats["used_bytes"] >= x.numel() * 4
+        del x
+        assert tinynet.release_memory() >= 300 * 400 * 4
+        for bad in (-1, 1.5, "1"):
+            with pytest.raises(ValueError, match="set_memory_limit: expected an integer ≥ 0"):
+                tinynet.set_memory_limit(bad)
+    finally:
+        tinynet.set_memory_limit(before)
 
 
 def test_a_pool_without_room_allocates(pool):

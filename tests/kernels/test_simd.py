@@ -137,9 +137,7 @@ def test_narrower_vectors(cpu, width):
     from tinynet_kernels.cpu import simd
 
     environment = {**os.environ, "TINYNET_VECTOR_LANES": str(width)}
-    done = subprocess.run(
-        [sys.executable, "-c", NARROW], capture_output=True, text=True, check=False, env=environment
-    )
+    done = subprocess.run([sys.executable, "-c", NARROW], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == min(width, simd.width())
 

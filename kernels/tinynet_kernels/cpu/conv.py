@@ -129,7 +129,7 @@ def conv_grad_weight(
         winograd.grad_weight(work, dy, x, dw, padding=padding, groups=groups)
         return dw
     plan = conv_plan.forward_plan(
-        size, kernel_size, stride, padding, dilation, out, channels, rows, images * groups, dy.dtype.itemsize
+        size, kernel_size, stride, padding, dilation, out, channels, 0, images * groups, dy.dtype.itemsize
     )
     columns = -(-rows // lanes) * lanes
     per_channel = product(kernel_size)

@@ -128,6 +128,7 @@ def _plan(
     channels: int, rows: int, planes: int, itemsize: int,
 ) -> Plan:  # fmt: skip
     """`most` outputs of a pass at most; output j of pass φ is number j·step + φ of the `target`."""
+    axes = _cheaper(axes, most, channels, rows, simd.width() * 4 // itemsize)
     axis = next((a for a in range(3) if most[a] > 1), 2)
     band = _band(axes, most, axis, channels, planes, itemsize)
     bands = -(-most[axis] // band)
@@ -136,12 +137,14 @@ def _plan(
     source, plane = source_table(axes, planes_of)
     lanes = simd.width() * 4 // itemsize
     kernel = tuple(len(a.shift) for a in axes)
-    table, offsets, bases, starts, pieces = [], [], [], [0], []
+    offsets: list[Table] = []
+    bases: list[int] = []
+    table, starts, pieces = [], [0], []
     weights = 0
     for taps, remainders, reach in passes:
         where = np.array([offset_of(axes, planes_of, plane, tap) for tap in taps], np.int64).reshape(-1)
         whole = (np.arange(channels, dtype=np.int64)[:, None] * (plane * _phases(axes)) + where).reshape(-1)
-        first = sum(map(len, offsets))
+        first = sum(o.size for o in offsets)
         offsets.append(whole)
         entry = []
         for last in (False, True):
@@ -167,6 +170,26 @@ def _plan(
         np.array(pieces, np.int64).reshape(-1, 3), step[2], strides[axis] * step[axis], taps_of,
         np.array(simd.split_rows(rows), np.int64), rows,
     )  # fmt: skip
+
+
+def _cheaper(axes: tuple[Axis, ...], most: Ints, channels: int, rows: int, lanes: int) -> tuple[Axis, ...]:
+    """The axes, or, where that saves more lanes than it costs copies: with a plane of its own for each tap of a row.
+
+    Then the outputs of a plane follow each other without a gap, and no lane is lost at the ends of rows.
+    """
+    last = axes[2]
+    places = tuple(sorted({last.phases[p] + last.step * s for p, s in zip(last.phase, last.shift, strict=True)}))
+    taken = tuple(places.index(last.phases[p] + last.step * s) for p, s in zip(last.phase, last.shift, strict=True))
+    apart = (*axes[:2], Axis(places, taken, (0,) * len(taken), last.step, last.padding))
+    costs = []
+    for these in (axes, apart):
+        line, taps = most[2] + these[2].reach, product(tuple(len(a.shift) for a in these))
+        height = (most[1] + these[1].reach) * (most[0] + these[0].reach) * _phases(these)
+        vectors = min(most[1] * -(-most[2] // lanes), -(-(most[1] - 1) * line // lanes) + -(-most[2] // lanes))
+        if line == most[2]:
+            vectors = -(-most[1] * line // lanes)
+        costs.append(most[0] * vectors * channels * taps * rows + channels * height * (10 + 3 * line // lanes))
+    return apart if costs[1] < costs[0] else axes
 
 
 def _phases(axes: tuple[Axis, ...]) -> int:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -108,7 +109,7 @@ def _apart(step: int) -> int:
     return step + (80 - step) % 1024
 
 
-def _table(values: list) -> Table:  # type: ignore[type-arg]
+def _table(values: Any) -> Table:
     return np.array(values, np.int64)
 
 

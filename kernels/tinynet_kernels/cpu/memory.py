@@ -73,7 +73,7 @@ class Pool:
             return None
         whole = np.empty(size + _ALIGNMENT, np.uint8)
         start = -whole.ctypes.data % _ALIGNMENT
-        buffer = np.frombuffer(memoryview(whole)[start : start + size], np.uint8)
+        buffer = np.frombuffer(whole.data[start : start + size], np.uint8)
         row.append(buffer)
         self.held += size
         self.made += 1
@@ -97,6 +97,12 @@ class Pool:
         """Give every free buffer back to the system; the number of bytes."""
         with self._lock:
             return self._release(self.held)
+
+    def set_limit(self, limit: int) -> None:
+        """Bound the bytes of all buffers; free ones above the bound are dropped."""
+        with self._lock:
+            self.limit = limit
+            self._release(self.held - limit)
 
     def statistics(self) -> dict[str, int]:
         """`held_bytes`, of which `used_bytes` and `free_bytes`; `limit_bytes`; how often `reused`, `made`, `unpooled`."""

@@ -25,6 +25,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+emitted: Any = intrinsic  # without Numba's types, which take the typing context for an argument
 I64 = ir.IntType(64)
 
 
@@ -162,7 +163,7 @@ class _Emitter:
 def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
     """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count; t has rows of 3 vectors."""
 
-    @intrinsic  # type: ignore[misc, unused-ignore]
+    @emitted
     def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
         signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, t)
 
@@ -198,7 +199,7 @@ def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
 def outer_tile(rows: int, vectors: int) -> Any:
     """t[to + i·ldt, v] += Σ_{r, q} x[xo + offsets[oo + i] + r·line + q] · b[bo + (r·size + q)·ldb, v], r < lines, q < size."""
 
-    @intrinsic  # type: ignore[misc, unused-ignore]
+    @emitted
     def tile(typingctx, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
         signature = types.void(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
 
@@ -245,7 +246,7 @@ def outer_tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def put(typingctx, t, to, add, y, yo, count):  # type: ignore[no-untyped-def]
     """y[yo + i] = t[to + i] + add for i in range(count), count <= lanes; reads a whole vector of t."""
     signature = types.void(t, to, add, y, yo, count)
@@ -260,7 +261,7 @@ def put(typingctx, t, to, add, y, yo, count):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     """y[yo + i] = x[xo + i] for i in range(count); touches nothing else."""
     signature = types.void(x, xo, y, yo, count)
@@ -287,7 +288,7 @@ def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     """y[yo + i] = x[xo + 2i] for i in range(count); reads nothing behind x[xo + 2·count − 2], writes nothing else."""
     signature = types.void(x, xo, y, yo, count)
@@ -316,7 +317,7 @@ def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def transpose(typingctx, x, xo, ldx, rows, count, y, yo, ldy):  # type: ignore[no-untyped-def]
     """y[yo + j·ldy + i] = x[xo + i·ldx + j] for i < rows, j < count, and zeros up to i = lanes; both <= lanes."""
     signature = types.void(x, xo, ldx, rows, count, y, yo, ldy)
@@ -349,7 +350,7 @@ def transpose(typingctx, x, xo, ldx, rows, count, y, yo, ldy):  # type: ignore[n
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-untyped-def]
     """The even and the odd numbers of a row x[xo …] of `count`, each to two places, of which only a range is written.
 
@@ -391,7 +392,7 @@ def _spread(rows: list[list[Any]], combine: Callable[[list[Any]], list[Any]]) ->
     return [combine(list(row)) for row in zip(*columns, strict=True)]
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def winograd_input(typingctx, x, xo, offsets, y, yo, step):  # type: ignore[no-untyped-def]
     """y[yo + step·(4i + j)] = (Bᵀ d B)[i, j] with d[i, j] = x[xo + offsets[4i + j]], each a vector of tiles."""
     signature = types.void(x, xo, offsets, y, yo, step)
@@ -417,7 +418,7 @@ def winograd_input(typingctx, x, xo, offsets, y, yo, step):  # type: ignore[no-u
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def winograd_output(typingctx, t, to, step, y):  # type: ignore[no-untyped-def]
     """The 2 × 2 outputs Aᵀ m A of a vector of tiles, m[i, j] = t[to + step·(4i + j)]: y holds two rows of 2·lanes."""
     signature = types.void(t, to, step, y)
@@ -444,7 +445,7 @@ def winograd_output(typingctx, t, to, step, y):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
-@intrinsic  # type: ignore[misc, unused-ignore]
+@emitted
 def winograd_gradient(typingctx, d, d0, d1, d2, d3, y, yo, step):  # type: ignore[no-untyped-def]
     """y[yo + step·(4i + j)] = (A d Aᵀ)[i, j], d the 2 × 2 vectors of d at d0 … d3, a negative place being zero."""
     signature = types.void(d, d0, d1, d2, d3, y, yo, step)
