@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lanes=options.lanes,
         quick=options.quick,
         cold=options.cold,
-        rounds=options.rounds,
+        rounds=max(3, options.rounds),
     )
     rows = measure(settings, families, options.json)
     if options.plot is not None:
