@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     families = {}
     for name in options.families or FAMILIES:
         if name not in FAMILIES and name != "curves" and not ("." in name and importlib.util.find_spec(name)):
-            _parser().error(f"no family {name!r}; there are {', '.join(FAMILIES)}, curves, and modules by their dotted names")
+            _parser().error(
+                f"no family {name!r}; there are {', '.join(FAMILIES)}, curves, and modules by their dotted names"
+            )
         families[name] = {n: c for n, c in load(name).items() if options.only is None or options.only in n}
     settings = Settings(
         threads=options.threads,

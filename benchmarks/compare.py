@@ -37,7 +37,7 @@ def compared(first: Path, second: Path) -> Iterator[str]:
 
 
 def verdict(a: Row, b: Row) -> str:
-    """"faster" or "slower" where the medians differ by more than both interquartile ranges."""
+    """ "faster" or "slower" where the medians differ by more than both interquartile ranges."""
     difference = b.seconds["tinynet"] - a.seconds["tinynet"]
     if abs(difference) <= a.iqr["tinynet"] + b.iqr["tinynet"]:
         return ""

@@ -14,7 +14,10 @@ from .runner import Row
 
 def _curve(title: str, cases: Iterable[tuple[int, int, Case]]) -> list[Case]:
     """(value on the axis, samples in a run, case), renamed so that the axis can be read off the name."""
-    return [dataclasses.replace(c, name=f"{title} = {value}", samples=n, quick=i < 2) for i, (value, n, c) in enumerate(cases)]
+    return [
+        dataclasses.replace(c, name=f"{title} = {value}", samples=n, quick=i < 2)
+        for i, (value, n, c) in enumerate(cases)
+    ]
 
 
 CASES = [
@@ -37,11 +40,14 @@ def plot(path: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         if row.error is None:
             curves.setdefault(row.case.rpartition(" = ")[0], []).append(row)
-    figure, grid = plt.subplots(1, max(1, len(curves)), figsize=(4 * max(1, len(curves)), 3.4), layout="constrained", squeeze=False)
+    count = max(1, len(curves))
+    figure, grid = plt.subplots(1, count, figsize=(4 * count, 3.4), layout="constrained", squeeze=False)
     for axes, (title, found) in zip(grid[0], curves.items(), strict=False):
         at = [int(r.case.rpartition(" = ")[2]) for r in found]
         for engine in found[0].seconds:
-            axes.loglog(at, [r.seconds[engine] / r.samples * 1e6 for r in found], marker="o", markersize=3, label=engine)
+            axes.loglog(
+                at, [r.seconds[engine] / r.samples * 1e6 for r in found], marker="o", markersize=3, label=engine
+            )
         axes.set_title(title, fontsize=8)
         axes.set_xlabel(title.rpartition(": ")[2])
         axes.set_ylabel("µs a sample")

@@ -30,7 +30,11 @@ def reduction(name: str, dim: int | None, *shape: int, quick: bool = False) -> C
 
     def numpy(dy: Any, x: Any) -> list[Any]:
         y = x.sum(axis=dim)
-        return [np.asarray(y)] if dy is None else [y, np.broadcast_to(dy if dim is None else np.expand_dims(dy, dim), x.shape).copy()]
+        return (
+            [np.asarray(y)]
+            if dy is None
+            else [y, np.broadcast_to(dy if dim is None else np.expand_dims(dy, dim), x.shape).copy()]
+        )
 
     return operation(
         f"{name} {along} {_text(shape)}", lambda m: [m.leaf(*shape)], forward,
@@ -77,7 +81,9 @@ CASES = [
     activation("tanh", lambda t, x: t.tanh(x), lambda jax: jax.numpy.tanh, *_LARGE),
     activation("tanh", lambda t, x: t.tanh(x), lambda jax: jax.numpy.tanh, 64, 128),
     activation("exp", lambda t, x: t.exp(x), lambda jax: jax.numpy.exp, *_LARGE),
-    activation("sqrt(x² + 1)", lambda t, x: t.sqrt(x * x + 1), lambda jax: lambda x: jax.numpy.sqrt(x * x + 1), *_LARGE),
+    activation(
+        "sqrt(x² + 1)", lambda t, x: t.sqrt(x * x + 1), lambda jax: lambda x: jax.numpy.sqrt(x * x + 1), *_LARGE
+    ),
     multiply_add((64, 128), (64, 128), (64, 128), quick=True),
     multiply_add(_LARGE, _LARGE, _LARGE),
     multiply_add(_LARGE, (512,), (512,)),

@@ -45,7 +45,11 @@ def linear(batch: int, inputs: int, outputs: int, *, bias: bool = True, quick: b
     """x·Wᵀ + b, with the gradients of x, W and b."""
 
     def make(m: Any) -> list[Any]:
-        return [m.leaf(batch, inputs), m.leaf(outputs, inputs, scale=inputs**-0.5), *([m.leaf(outputs)] if bias else [])]
+        return [
+            m.leaf(batch, inputs),
+            m.leaf(outputs, inputs, scale=inputs**-0.5),
+            *([m.leaf(outputs)] if bias else []),
+        ]
 
     def numpy(dy: Any, x: Any, w: Any, *b: Any) -> list[Any]:
         y = x @ w.T

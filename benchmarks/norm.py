@@ -28,7 +28,9 @@ def layer(*shape: int, quick: bool = False) -> Case:
     def forward(t: Any, x: Any, w: Any, b: Any) -> Any:
         return t.nn.functional.layer_norm(x, (shape[-1],), w, b)
 
-    return _case("layer norm", shape, lambda m: [m.leaf(*shape), m.leaf(shape[-1]), m.leaf(shape[-1])], forward, quick=quick)
+    return _case(
+        "layer norm", shape, lambda m: [m.leaf(*shape), m.leaf(shape[-1]), m.leaf(shape[-1])], forward, quick=quick
+    )
 
 
 def rms(*shape: int) -> Case:

@@ -47,7 +47,10 @@ def step(name: str, size: str, *, fused: bool = False, quick: bool = False) -> C
         return Program(optimizer.step, values)
 
     return Case(
-        f"{name} {size}{', against fused' if fused else ''}", build, bytes=4.0 * _ARRAYS[name] * _count(size), quick=quick
+        f"{name} {size}{', against fused' if fused else ''}",
+        build,
+        bytes=4.0 * _ARRAYS[name] * _count(size),
+        quick=quick,
     )
 
 
@@ -87,6 +90,10 @@ def _count(size: str) -> int:
 
 CASES = [
     *(step(name, size) for name in _ARRAYS for size in _SIZES),
-    *(step(name, size, fused=True, quick=size == "LeNet's 10") for name in ("SGD momentum", "AdamW") for size in _SIZES),
+    *(
+        step(name, size, fused=True, quick=size == "LeNet's 10")
+        for name in ("SGD momentum", "AdamW")
+        for size in _SIZES
+    ),
     *(clip(size, quick=size == "LeNet's 10") for size in _SIZES),
 ]

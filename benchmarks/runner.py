@@ -139,7 +139,10 @@ class Session:
             "threads": self.settings.threads,
             "vector_lanes": self.settings.lanes or int(self.roofline["lanes"]),
             "blas": {p.name: p.ask("blas") for p in self.peers if p.name in ("tinynet", "torch", "numpy")},
-            "versions": {"python": platform.python_version(), **{p: version(p) for p in dict.fromkeys(packages.values())}},
+            "versions": {
+                "python": platform.python_version(),
+                **{p: version(p) for p in dict.fromkeys(packages.values())},
+            },
             "roofline": self.roofline,
             "quick": self.settings.quick,
             "missing": self.missing,

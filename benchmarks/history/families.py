@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # asv installs tinynet, not its benchmarks
+sys.path.append(
+    str(Path(__file__).resolve().parents[2])
+)  # last: asv installs the tinynet of a commit, not its benchmarks
 
 from benchmarks.cases import FAMILIES, Maker, load
 

@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_quick_family_of_tinynet_alone(tmp_path, capsys):
     path = tmp_path / "out.json"
-    assert main(["engine", "--quick", "--peers", "tinynet", "--json", str(path), "--plot", str(tmp_path / "out.png")]) == 0
+    assert (
+        main(["engine", "--quick", "--peers", "tinynet", "--json", str(path), "--plot", str(tmp_path / "out.png")]) == 0
+    )
     out = capsys.readouterr().out
     assert "## engine" in out
     assert "roofline: " in out
