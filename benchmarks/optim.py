@@ -9,14 +9,13 @@ from .cases import Array, Case, Maker, Program
 
 # what a step moves, in float32 arrays of the parameters' size: read g, read and write p and the state
 _ARRAYS = {"SGD": 3, "SGD momentum": 5, "Adam": 7, "AdamW": 7}
+_LENET = ((6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,), (120, 400), (120,), (84, 120), (84,), (10, 84), (10,))
 _SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
     "1M": ((1024, 1024),),
     "10M": ((2560, 4096),),
     "100 of 1,000": ((1000,),) * 100,
-    "LeNet's 10": (
-        (6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,), (120, 400), (120,), (84, 120), (84,), (10, 84), (10,),
-    ),  # fmt: skip
-}  # fmt: skip
+    "LeNet's 10": _LENET,
+}
 
 
 def _make(name: str, **options: Any) -> Callable[[Any, list[Any]], Any]:

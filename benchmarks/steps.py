@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
-from .cases import Maker, training_step
+import numpy as np
+
+from .cases import Maker, Program, training_step
 
 
 def l1(t: Any) -> Any:
@@ -91,14 +94,10 @@ def images(batch: int, *shape: int) -> Any:
 
 def _jax_mlp(m: Maker, jax: Any) -> Any:
     """The MLP's step written out, AdamW included, as one compiled function."""
-    import numpy as np
-
-    from .cases import Program
-
     jnp = jax.numpy
     sizes = (784, 256, 128, 10)
     params = []
-    for k, n in zip(sizes[:-1], sizes[1:], strict=True):
+    for k, n in itertools.pairwise(sizes):
         params.append([jnp.asarray(m.array(n, k, scale=k**-0.5)), jnp.asarray(m.array(n, scale=0.1) + 1)])
     x = jnp.asarray(m.array(64, 1, 28, 28).reshape(64, 784))
     y = jnp.asarray(m.rng.integers(0, 10, 64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 sys.path.append(
     str(Path(__file__).resolve().parents[2])
@@ -17,7 +17,7 @@ def _suite(family: str) -> type:
     """The family as asv wants it."""
 
     class Suite:
-        params = list(load(family))
+        params: ClassVar[list[str]] = list(load(family))
         param_names = ("case",)
         timeout = 300.0
 
