@@ -80,16 +80,20 @@ def test_kernels_equal_definitions():
         p, buf = rng_start(), rng.normal(size=(3, 4))
         q, other = p.copy(), buf.copy()
         common = dict(lr=0.1, first=False, **options)
-        kernels_for(p).sgd_step_(p, GRADIENTS[0], buf if options["momentum"] else None, **common)
+        k = kernels_for(p)
+        table = k.Table([[p], [buf]] if options["momentum"] else [[p]])
+        k.sgd_step_(table, [GRADIENTS[0]], np.zeros(1, np.bool_), lr=0.1, **options)
         sgd_definition(q, GRADIENTS[0], other if options["momentum"] else None, **common)
         np.testing.assert_allclose(p, q, rtol=1e-13)
     for decoupled, amsgrad, maximize in itertools.product((False, True), repeat=3):
         states = [rng_start(), *(np.abs(rng.normal(size=(3, 4))) for _ in range(3))]
         others = [s.copy() for s in states]
-        common = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "step": 3}
-        common |= {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
-        kernels_for(states[0]).adam_step_(states[0], GRADIENTS[0], *states[1:], **common)
-        adam_definition(others[0], GRADIENTS[0], *others[1:], **common)
+        common = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+        common |= {"decoupled": decoupled, "maximize": maximize}
+        count, k = np.full((), 2, np.float32), kernels_for(states[0])
+        k.adam_step_(k.Table([[s] for s in states[: 4 if amsgrad else 3]], [count]), [GRADIENTS[0]], **common)
+        adam_definition(others[0], GRADIENTS[0], *others[1:3], others[3] if amsgrad else None, step=3, **common)
+        assert count == 3
         for a, b in zip(states, others, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)
 

@@ -33,9 +33,11 @@ from .pool import (
     max_pool_forward,
 )
 from .random import philox_u32
+from .table import Table
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "Table",
     "adam_step_",
     "adaptive_avg_pool_backward",
     "adaptive_avg_pool_forward",
