@@ -176,3 +176,27 @@ def test_import_is_lazy_and_the_jit_switch_is_seen():
     )
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("sizes", [(), (0,), (5, 0, 1), (3, 70_000, 16384)])
+def test_norm_and_scale_of_many_arrays(cpu, normal, order, sizes):
+    arrays = [normal(size) for size in sizes]
+    whole = np.concatenate([x.astype(np.float64) for x in arrays]) if arrays else np.zeros(0)
+    table = cpu.Table([arrays])
+    expected = np.linalg.norm(whole, order) if whole.size else 0.0
+    np.testing.assert_allclose(cpu.table_norm(table, order=order), expected, rtol=1e-9)
+    factor = normal(1)[0]
+    scaled = [x * factor for x in arrays]
+    cpu.table_scale_(table, factor=factor)
+    for x, y in zip(arrays, scaled, strict=True):
+        np.testing.assert_array_equal(x, y)
+    if whole.size > 10:
+        for bad in (np.inf, np.nan):
+            arrays[1][-7] = bad
+            np.testing.assert_equal(cpu.table_norm(table, order=order), abs(bad))
+
+
+def test_the_norm_refuses_other_orders(cpu):
+    with pytest.raises(ValueError, match="order must be 1, 2 or inf"):
+        cpu.table_norm(cpu.Table([[np.zeros(2)]]), order=3.0)

@@ -71,14 +71,16 @@ def _address(x):  # type: ignore[no-untyped-def]
     return x.ctypes.data
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _pointer(typingctx: Any, address: Any) -> Any:
+def _at(typingctx: Any, address: Any) -> Any:
     """An integer as the pointer that `carray` takes."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(address), codegen
+
+
+_pointer: Any = intrinsic(_at)  # called without its first argument, which Numba supplies
 
 
 @inner
