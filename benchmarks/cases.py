@@ -71,6 +71,7 @@ class Case:
     flops       of one run, where arithmetic is the floor
     bytes       that one run must move, where memory is
     tolerance   of ‖found − expected‖/‖expected‖, for each value
+    of_peers    the same for the other engines, where they are known to be less exact
     jax, numpy  builders of the same program there, from (a Maker, the library), where that is natural
     quick       stays in a `--quick` run
     samples     in a run: what a cost curve divides by
@@ -81,6 +82,7 @@ class Case:
     flops: float = 0.0
     bytes: float = 0.0
     tolerance: float = 3e-5
+    of_peers: float | None = None
     jax: Callable[[Maker, Any], Program] | None = None
     numpy: Callable[[Maker, Any], Program] | None = None
     quick: bool = False

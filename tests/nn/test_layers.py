@@ -1,6 +1,7 @@
 """Layers: what they add to their operations: parameters, options, running statistics, initialisation."""
 
 import contextlib
+
 import numpy as np
 import pytest
 

@@ -52,16 +52,15 @@ class Batch:
 
 
 def arrays_of(params: list[Tensor], state: Any, slots: tuple[str, ...]) -> list[Array] | None:
-    """The parameters' arrays, then those in each one's slots; None where a slot is empty."""
+    """The parameters' arrays, then those in each slot; None where a slot is empty."""
     found = [p.array for p in params]
     if slots:
-        for p in params:
-            values = state[p]
+        values = [state[p] for p in params]
+        try:
             for name in slots:
-                tensor = values.get(name)
-                if tensor is None:
-                    return None
-                found.append(tensor.array)
+                found += [v[name].array for v in values]
+        except (KeyError, AttributeError):  # none there, or None there: cheaper than to look before every step
+            return None
     return found
 
 

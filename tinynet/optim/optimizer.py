@@ -80,7 +80,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad(), np.errstate(all="ignore"):  # a step that diverges gives inf and NaN, not warnings
+        with no_grad():
             for group in self.param_groups:
                 self._step_group(group)
         return loss
@@ -103,9 +103,11 @@ class Optimizer:
             every = len(launch.numbers) == len(grads)
             self.launch(launch, grads if every else [grads[i] for i in launch.numbers], group)
             launch.done()
-        for i, fresh in batch.others.items():
-            self.update(params[i].array, grads[i], self.state[params[i]], group, fresh)
-            batch.others[i] = False
+        if batch.others:
+            with np.errstate(all="ignore"):  # a step that diverges gives inf and NaN, not warnings
+                for i, fresh in batch.others.items():
+                    self.update(params[i].array, grads[i], self.state[params[i]], group, fresh)
+                    batch.others[i] = False
         for p in params:
             changed(p)
 

@@ -46,6 +46,7 @@ class Table:
         for x in self.steps:
             if x.shape != () or x.dtype != np.float32 or not x.flags.carray:
                 raise ValueError(f"a step counter must be a writeable 0-d float32 array, got {x.dtype}{list(x.shape)}")
+        address = _address.serial
         addresses = [[address(x) for x in row] for row in self.rows]
         self.addresses = np.array([[0] * len(sizes), *addresses], np.uint64).reshape(len(rows) + 1, len(sizes))
         self.counters = np.array([address(x) for x in self.steps], np.uint64)
@@ -57,17 +58,14 @@ class Table:
     def point_at(self, arrays: Sequence[Array]) -> list[Array]:
         """Row 0 of the addresses becomes these arrays'; hold what is returned until the kernel is done."""
         held = [x if x.flags.carray else contiguous(x) for x in arrays]
+        address = _address.serial
         self.addresses[0] = [address(x) for x in held]
         return held
 
 
-def address(x: Array) -> int:
-    """Where a C-contiguous array's elements begin (NumPy's own attribute takes ten times as long)."""
-    return int(_address.serial(x))
-
-
 @kernel
 def _address(x):  # type: ignore[no-untyped-def]
+    """Where a C-contiguous array's elements begin; NumPy's own attribute takes ten times as long."""
     return x.ctypes.data
 
 
