@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tinynet_kernels import available
+
 from .cases import Case, disagreement
 from .engines import ENGINES, environment, installed, version
 
@@ -117,14 +119,25 @@ class Session:
         self.missing = [p for p in settings.peers if not installed(p)]
         names = dict.fromkeys(["tinynet", *(p for p in settings.peers if p not in self.missing)])
         threads = settings.threads
+        if not available("float32"):
+            raise SystemExit("benchmarks time kernels, which there are none of while NUMBA_DISABLE_JIT is set")
         self.oracle = Peer("definition", threads)
-        self.roofline: dict[str, float] = self.oracle.ask("roofline")
-        self.peers = [Peer(name, threads, settings.lanes) for name in names]
+        self.peers: list[Peer] = []
+        try:
+            self.roofline: dict[str, float] = self.oracle.ask("roofline")
+            self.peers += [Peer(name, threads, settings.lanes) for name in names]
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
         for peer in (self.oracle, *self.peers):
             peer.close()
 

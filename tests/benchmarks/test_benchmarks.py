@@ -16,10 +16,15 @@ from benchmarks.cases import FAMILIES, Maker, disagreement, load
 from benchmarks.report import plot_ratios, read_json, summary
 from benchmarks.runner import Row
 from tinynet.cli import main as command
+from tinynet_kernels import available
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+with_kernels = pytest.mark.skipif(not available("float32"), reason="without the JIT there is nothing to time")
+
+
+@with_kernels
 def test_a_quick_family_of_tinynet_alone(tmp_path, capsys):
     path = tmp_path / "out.json"
     assert (
@@ -37,6 +42,7 @@ def test_a_quick_family_of_tinynet_alone(tmp_path, capsys):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@with_kernels
 def test_a_failing_case_is_reported_and_the_exit_code_says_so(tmp_path, capsys):
     path = tmp_path / "out.json"
     family = "tests.benchmarks.wrong_family"
@@ -53,6 +59,7 @@ def test_a_failing_case_is_reported_and_the_exit_code_says_so(tmp_path, capsys):
     assert "| wrong | FAILED: tinynet disagrees" in out
 
 
+@with_kernels
 def test_a_peer_that_is_missing_is_one_line(monkeypatch, tmp_path, capsys):
     from benchmarks import runner
 
@@ -132,6 +139,26 @@ def test_scripts_still_compile(script):
     compile((ROOT / "benchmarks" / script).read_text(encoding="utf-8"), script, "exec")
 
 
+def test_without_kernels_there_is_nothing_to_time(monkeypatch):
+    from benchmarks import runner
+
+    monkeypatch.setattr(runner, "available", lambda dtype: False)
+    with pytest.raises(SystemExit, match="NUMBA_DISABLE_JIT"):
+        main(["engine", "--quick", "--peers", "tinynet"])
+
+
+def test_a_worker_that_ends_is_an_error():
+    from benchmarks.runner import Peer, WorkerError
+
+    peer = Peer("numpy", 1)
+    with pytest.raises(WorkerError, match=r"numpy: AttributeError"):
+        peer.ask("frobnicate")
+    peer.process.kill()
+    with pytest.raises(WorkerError, match="numpy: the worker ended"):
+        peer.ask("drop")
+    peer.close()
+
+
 def test_unknown_families_and_peers_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["frobnicate"])
@@ -140,6 +167,7 @@ def test_unknown_families_and_peers_are_refused(capsys):
         main(["engine", "--peers", "tensorflow"])
 
 
+@with_kernels
 def test_the_command_line_runs_the_checkout(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tinynet", "bench", "tests.benchmarks.wrong_family", "--quick", "--peers", "tinynet"],
