@@ -1,6 +1,6 @@
-"""The engine's own cost beside PyTorch's: small tensors, one thread, medians of interleaved rounds.
+"""The engine's own cost: small graphs, chains, an MLP step.
 
-python benchmarks/engine.py
+python -m benchmarks engine, or python benchmarks/engine.py (which prints the times of the imports, too)
 """
 
 from __future__ import annotations
@@ -9,93 +9,59 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+if not __package__:  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import tinynet
-
-ROUNDS = 15
+from benchmarks.cases import Array, Case, Maker, Program, training_step
 
 
-def timed(f: Callable[[], Any], n: int) -> float:
-    """Seconds a call."""
-    start = time.perf_counter()
-    for _ in range(n):
-        f()
-    return (time.perf_counter() - start) / n
+def _case(name: str, expression: Any, *, backward: bool, quick: bool = False) -> Case:
+    """An expression of three 3×4 leaves; timed with the gradients accumulating, as a plain loop has them."""
+
+    def build(m: Maker) -> Program:
+        leaves = [m.leaf(3, 4) for _ in range(3)]
+        f = m.compiled(lambda *xs: expression(*xs))
+
+        def run() -> Any:
+            y = f(*leaves)
+            if backward:
+                y.backward()
+            return y
+
+        def values() -> dict[str, Array]:
+            for x in leaves:
+                x.grad = None
+            y = run()
+            grads = {f"grad {i}": x.grad.numpy() for i, x in enumerate(leaves) if x.grad is not None}
+            return {"y": y.detach().numpy(), **grads}
+
+        return Program(run, values)
+
+    return Case(name, build, quick=quick)
 
 
-def compare(name: str, make: Callable[[Any], Callable[[], Any]], n: int) -> None:
-    """Both engines in turn; the median of each and the median of the ratios."""
-    ours, theirs = make(tinynet), make(torch)
-    for f in (ours, theirs):
-        timed(f, max(3, n // 10))
-    pairs = [(timed(ours, n), timed(theirs, n)) for _ in range(ROUNDS)]
-    a, b = (statistics.median(p[i] for p in pairs) * 1e6 for i in (0, 1))
-    ratio = statistics.median(p[1] / p[0] for p in pairs)
-    print(f"{name:<34} tinynet {a:9.1f} µs   PyTorch {b:9.1f} µs   PyTorch/tinynet {ratio:5.2f}")
+def _chain(x: Any, *rest: Any) -> Any:
+    for _ in range(20):
+        x = x * 0.5 + 0.1
+    return x.sum()
 
 
-def leaves(t: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    rng = np.random.default_rng(0)
-    return [t.from_numpy(rng.normal(size=s).astype(np.float32)).requires_grad_() for s in shapes]
+def _mlp(t: Any) -> Any:
+    return t.nn.Sequential(t.nn.Linear(64, 64), t.nn.ReLU(), t.nn.Linear(64, 10))
 
 
-def expression(t: Any) -> Callable[[], Any]:
-    a, b, c = leaves(t, (3, 4), (3, 4), (3, 4))
-    return lambda: a * b + c
-
-
-def with_backward(t: Any) -> Callable[[], Any]:
-    a, b, c = leaves(t, (3, 4), (3, 4), (3, 4))
-    return lambda: (a * b + c).sum().backward()
-
-
-def chain(t: Any) -> Callable[[], Any]:
-    (x,) = leaves(t, (3, 4))
-
-    def run() -> None:
-        y = x
-        for _ in range(20):
-            y = y * 0.5 + 0.1
-        y.sum().backward()
-
-    return run
-
-
-def mlp_step(t: Any) -> Callable[[], Any]:
-    model = t.nn.Sequential(t.nn.Linear(64, 64), t.nn.ReLU(), t.nn.Linear(64, 10))
-    optimizer = t.optim.SGD(model.parameters(), lr=0.01)
-    x, y = t.randn(32, 64), t.arange(32) % 10
-
-    def run() -> None:
-        loss = t.nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return run
-
-
-def lenet_step(t: Any) -> Callable[[], Any]:
-    nn = t.nn
-    model = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
-    optimizer = t.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    x, y = t.randn(64, 1, 28, 28), t.arange(64) % 10
-
-    def run() -> None:
-        loss = nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return run
+CASES = [
+    _case("a·b + c", lambda a, b, c: a * b + c, backward=False),
+    _case("(a·b + c).sum().backward()", lambda a, b, c: (a * b + c).sum(), backward=True, quick=True),
+    _case("chain of 40 operations, backward", _chain, backward=True),
+    training_step(
+        "MLP step 64-64-10 b32", _mlp, lambda m: (m.data(32, 64), m.integers(10, 32)), samples=32,
+        optimizer=lambda t, ps: t.optim.SGD(ps, lr=0.01),
+    ),
+]  # fmt: skip
 
 
 def import_time(statement: str) -> float:
@@ -109,17 +75,16 @@ def import_time(statement: str) -> float:
     return statistics.median(once(statement) - once("pass") for _ in range(7))
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    tinynet.set_num_threads(1)
-    for statement in ("import tinynet", "import tinynet; tinynet.zeros(1)", "import torch"):
+def main() -> int:
+    """Imports, then the family."""
+    from benchmarks.__main__ import main as run
+    from benchmarks.engines import installed
+
+    imports = ["import tinynet", "import tinynet; tinynet.zeros(1)", *(["import torch"] if installed("torch") else [])]
+    for statement in imports:
         print(f"{statement:<34} {import_time(statement) * 1e3:7.0f} ms")
-    compare("a*b + c", expression, 3000)
-    compare("(a*b + c).sum().backward()", with_backward, 1000)
-    compare("chain of 40 operations, backward", chain, 100)
-    compare("MLP step 64-64-10, batch 32", mlp_step, 100)
-    compare("LeNet step 28×28, batch 64", lenet_step, 10)
+    return run(["engine", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -64,6 +64,8 @@ EXCEPTIONS = {
     ("cli.info", "root"): "the version and the public switches",
     ("cli.info", "kernels"): "reports the kernels' cache and threads",
     ("cli.check", "root"): "where the package lies, to find a checkout's records",
+    ("cli.bench", "root"): "where the package lies, to find a checkout's benchmarks",
+    ("cli.warmup", "root"): "the public names, as users have them",
     ("testing.jacobian", "core"): "a picture is written as every file is, whole or not at all",
     ("testing.adapters", "root"): "an adapter imports its engine when first used",
     ("testing.stateful", "root"): "the engine that a machine tests if none is named; imported on that call",

@@ -250,3 +250,16 @@ def test_check_errors_are_one_line(capsys, operations, arguments, message):
     assert err.startswith("tinynet: error: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_warmup_says_where_the_kernels_are(capsys, monkeypatch):
+    from tinynet.cli import warmup
+
+    ran = []
+    monkeypatch.setattr(warmup, "BATCHES", (2,))
+    train = warmup._train
+    monkeypatch.setattr(warmup, "_train", lambda *args: (ran.append(args), train(*args)))
+    code, out, _ = run(capsys, "warmup")
+    assert code == 0
+    assert out.startswith("kernels are ready after ")
+    assert len(ran) == len(warmup.NETWORKS)

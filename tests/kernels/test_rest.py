@@ -80,7 +80,10 @@ def test_sgd(cpu, close, normal, momentum, nesterov, maximize, size):
     for step in range(3):
         g = normal(size) + step
         before = g.copy()
-        cpu.sgd_step_(p, g, buf, nesterov=nesterov, maximize=maximize, first=step == 0, **options)
+        first = np.array([step == 0])
+        cpu.sgd_step_(
+            cpu.Table([[p], [buf]] if momentum else [[p]]), [g], first, nesterov=nesterov, maximize=maximize, **options
+        )
         np.testing.assert_array_equal(g, before)
         d = (-g if maximize else g).astype(np.float64) + 0.01 * wide
         if momentum:
@@ -99,10 +102,12 @@ def test_adam(cpu, close, normal, decoupled, amsgrad, maximize, size):
     m, v, vmax = (np.zeros_like(p) for _ in range(3))
     wide, first, second, largest = p.astype(np.float64), np.zeros(size), np.zeros(size), np.zeros(size)
     options = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+    count = np.zeros((), np.float32)
+    table = cpu.Table([[p], [m], [v], *([[vmax]] if amsgrad else [])], [count])
     for step in range(1, 4):
         g = normal(size) / step
-        flags = {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
-        cpu.adam_step_(p, g, m, v, vmax if amsgrad else None, step=step, **flags, **options)
+        flags = {"decoupled": decoupled, "maximize": maximize}
+        cpu.adam_step_(table, [g], **flags, **options)
         d = (-g if maximize else g).astype(np.float64)
         if decoupled:
             wide *= 1 - 0.01 * 0.1
@@ -114,13 +119,43 @@ def test_adam(cpu, close, normal, decoupled, amsgrad, maximize, size):
         root = np.sqrt(largest if amsgrad else second) / np.sqrt(1 - 0.99**step)
         wide -= 0.01 / (1 - 0.9**step) * first / (root + 1e-8)
     close(p, wide, 5)
+    assert count == 3
 
 
 def test_an_update_in_place_never_goes_to_a_copy(cpu):
-    p = np.zeros((4, 6))[:, ::2]
-    options = {"momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False}
-    with pytest.raises(ValueError, match="contiguous"):
-        cpu.sgd_step_(p, np.ones((4, 3)), None, lr=1.0, first=True, **options)
+    good, readonly = np.zeros((4, 3)), np.zeros((4, 3))
+    readonly.flags.writeable = False
+    for wrong in (np.zeros((4, 6))[:, ::2], readonly, np.zeros((4, 2)), np.zeros((4, 3), np.float32)):
+        with pytest.raises(ValueError, match="contiguous"):
+            cpu.Table([[good], [wrong]])
+    for count in (np.zeros(1, np.float32), np.zeros(()), np.zeros((), np.int64)):
+        with pytest.raises(ValueError, match="step counter"):
+            cpu.Table([[good]], [count])
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (1, 0, 3), (16384, 16385, 5, 100_000, 1)])
+def test_a_table_is_all_of_its_arrays(cpu, normal, sizes):
+    ps, gs, bufs = ([normal(size) for size in sizes] for _ in range(3))
+    wide = [p - 0.1 * (0.9 * b + g) for p, g, b in zip(ps, gs, bufs, strict=True)]
+    gs = [np.repeat(g, 2)[::2] for g in gs]  # not contiguous: read through a copy
+    options = {"dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False}
+    cpu.sgd_step_(cpu.Table([ps, bufs]), gs, np.zeros(len(sizes), np.bool_), lr=0.1, momentum=0.9, **options)
+    for p, expected in zip(ps, wide, strict=True):
+        np.testing.assert_allclose(p, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_infinite_parameters_do_not_become_nan_without_decay(cpu):
+    flags = {"weight_decay": 0.0, "maximize": False}
+    for nesterov in (False, True):
+        p, buf, g = np.array([np.inf, 1.0, -np.inf]), np.zeros(3), np.array([1.0, np.inf, 0.0])
+        options = {"momentum": 0.9, "dampening": 0.0, "nesterov": nesterov, **flags}
+        cpu.sgd_step_(cpu.Table([[p], [buf]]), [g], np.ones(1, np.bool_), lr=0.1, **options)
+        np.testing.assert_array_equal(p, [np.inf, -np.inf, -np.inf])
+    p = np.array([np.inf, 1.0])
+    table = cpu.Table([[p], [np.zeros(2)], [np.zeros(2)]], [np.zeros((), np.float32)])
+    cpu.adam_step_(table, [np.ones(2)], lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, decoupled=False, **flags)
+    assert p[0] == np.inf
+    assert np.isfinite(p[1])
 
 
 def test_front_door(cpu):
@@ -141,3 +176,27 @@ def test_import_is_lazy_and_the_jit_switch_is_seen():
     )
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, np.inf])
+@pytest.mark.parametrize("sizes", [(), (0,), (5, 0, 1), (3, 70_000, 16384)])
+def test_norm_and_scale_of_many_arrays(cpu, normal, order, sizes):
+    arrays = [normal(size) for size in sizes]
+    whole = np.concatenate([x.astype(np.float64) for x in arrays]) if arrays else np.zeros(0)
+    table = cpu.Table([arrays])
+    expected = np.linalg.norm(whole, order) if whole.size else 0.0
+    np.testing.assert_allclose(cpu.table_norm(table, order=order), expected, rtol=1e-9)
+    factor = normal(1)[0]
+    scaled = [x * factor for x in arrays]
+    cpu.table_scale_(table, factor=factor)
+    for x, y in zip(arrays, scaled, strict=True):
+        np.testing.assert_array_equal(x, y)
+    if whole.size > 10:
+        for bad in (np.inf, np.nan):
+            arrays[1][-7] = bad
+            np.testing.assert_equal(cpu.table_norm(table, order=order), abs(bad))
+
+
+def test_the_norm_refuses_other_orders(cpu):
+    with pytest.raises(ValueError, match="order must be 1, 2 or inf"):
+        cpu.table_norm(cpu.Table([[np.zeros(2)]]), order=3.0)

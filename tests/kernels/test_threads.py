@@ -54,9 +54,11 @@ for dtype in map(np.dtype, sys.argv[2:]):
     see(k.embedding_backward(normal(3000, 200), rng.integers(0, 50, 3000), num_embeddings=50, padding_idx=None,
         scale_grad_by_freq=False))
     v = normal(301, 1003) ** 2
-    k.adam_step_(x, y, normal(301, 1003), v, None, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1,
-        decoupled=False, amsgrad=False, maximize=False, step=3)
-    see(x, v, k.philox_u32(1, 2, 100_003))
+    more = [normal(1003) ** 2 for _ in "pmv"]
+    table = k.Table([[x, more[0]], [normal(301, 1003), more[1]], [v, more[2]]], [np.zeros((), np.float32) for _ in "ab"])
+    k.adam_step_(table, [y, normal(1003)], lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.1,
+        decoupled=False, maximize=False)
+    see(x, v, *more, k.philox_u32(1, 2, 100_003))
 print(digest.hexdigest())
 """
 

@@ -1,5 +1,7 @@
 """Layers: what they add to their operations: parameters, options, running statistics, initialisation."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,28 @@ def test_clipping():
     with pytest.raises(RuntimeError, match="norm of the gradients is nan"):
         nn.utils.clip_grad_norm_([a], 1.0, error_if_nonfinite=True)
     assert nn.utils.clip_grad_norm_([], 1.0).item() == 0
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.5, float("inf")])
+def test_clipping_is_its_definition(order):
+    """Of several dtypes and layouts, a gradient that is no array of its own, and one that comes twice."""
+    rng = np.random.default_rng(0)
+    shapes = ((4, 5), (), (0, 3), (40, 700), (3, 2))
+    starts = [rng.normal(size=s).astype(t) for s in shapes for t in ("f4", "f8", "f2")]
+    starts[0] = np.asfortranarray(starts[0])
+    found = []
+    for context in (contextlib.nullcontext, tn.use_definitions):
+        for bound in (0.25, 1e9):
+            params = [nn.Parameter(tn.from_numpy(np.zeros_like(x))) for x in starts]
+            for p, x in zip(params, starts, strict=True):
+                p.grad = tn.from_numpy(x.copy(order="K"))
+            with context():
+                norm = nn.utils.clip_grad_norm_([*params, params[3]] if bound < 1 else params, bound, order)
+            found.append([norm.numpy(), *(p.grad.numpy() for p in params)])
+    whole = np.concatenate([x.astype(np.float64).ravel() for x in starts])
+    np.testing.assert_allclose(found[1][0], np.linalg.norm(whole, order), rtol=1e-6)
+    for x, y in zip(starts, found[1][1:], strict=True):
+        np.testing.assert_array_equal(x, y)  # below the bound nothing changes
+    for a, b in zip(found[:2], found[2:], strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x, y, rtol=2e-3 if x.dtype == np.float16 else 1e-6)

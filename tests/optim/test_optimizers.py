@@ -1,5 +1,7 @@
 """Optimizers and schedules against their recursions written out, state, groups, errors."""
 
+import contextlib
+import copy
 import itertools
 import math
 
@@ -80,16 +82,20 @@ def test_kernels_equal_definitions():
         p, buf = rng_start(), rng.normal(size=(3, 4))
         q, other = p.copy(), buf.copy()
         common = dict(lr=0.1, first=False, **options)
-        kernels_for(p).sgd_step_(p, GRADIENTS[0], buf if options["momentum"] else None, **common)
+        k = kernels_for(p)
+        table = k.Table([[p], [buf]] if options["momentum"] else [[p]])
+        k.sgd_step_(table, [GRADIENTS[0]], np.zeros(1, np.bool_), lr=0.1, **options)
         sgd_definition(q, GRADIENTS[0], other if options["momentum"] else None, **common)
         np.testing.assert_allclose(p, q, rtol=1e-13)
     for decoupled, amsgrad, maximize in itertools.product((False, True), repeat=3):
         states = [rng_start(), *(np.abs(rng.normal(size=(3, 4))) for _ in range(3))]
         others = [s.copy() for s in states]
-        common = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "step": 3}
-        common |= {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
-        kernels_for(states[0]).adam_step_(states[0], GRADIENTS[0], *states[1:], **common)
-        adam_definition(others[0], GRADIENTS[0], *others[1:], **common)
+        common = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+        common |= {"decoupled": decoupled, "maximize": maximize}
+        count, k = np.full((), 2, np.float32), kernels_for(states[0])
+        k.adam_step_(k.Table([[s] for s in states[: 4 if amsgrad else 3]], [count]), [GRADIENTS[0]], **common)
+        adam_definition(others[0], GRADIENTS[0], *others[1:3], others[3] if amsgrad else None, step=3, **common)
+        assert count == 3
         for a, b in zip(states, others, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)
 
@@ -234,3 +240,80 @@ def test_shapes_are_checked_before_a_kernel_runs():
         p.sum().backward()
         with pytest.raises(ValueError, match=r"has shape \(2,\), its parameter has shape \(2000,\)"):
             optimizer.step()
+
+
+MAKERS = {
+    "sgd": lambda ps: optim.SGD(ps, 0.1),
+    "momentum": lambda ps: optim.SGD(ps, 0.1, momentum=0.9, dampening=0.3),
+    "adamw": lambda ps: optim.AdamW(ps, 0.01),
+    "amsgrad": lambda ps: optim.Adam(ps, 0.01, amsgrad=True),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_many_parameters_step_as_each_alone(make):
+    """Of several dtypes, sizes and layouts; some without a gradient at times, one replaced, one state reloaded."""
+    draw = np.random.default_rng(3)
+    starts = [draw.normal(size=s).astype(t) for s in ((3,), (40, 500), (), (0, 2), (7, 5)) for t in ("f4", "f8", "f2")]
+    starts.append(draw.normal(size=(6, 4)).T)
+    together = [nn.Parameter(tn.from_numpy(s.copy(order="K"))) for s in starts]
+    alone = [nn.Parameter(tn.from_numpy(s.copy(order="K"))) for s in starts]
+    whole, singles = make(together), [make([p]) for p in alone]
+    for step in range(5):
+        for i, (p, q) in enumerate(zip(together, alone, strict=True)):
+            p.grad = q.grad = None
+            if (i + step) % 4:
+                g = draw.normal(size=p.shape).astype(p.array.dtype)
+                p.grad, q.grad = tn.from_numpy(g.copy()), tn.from_numpy(g.copy())
+        if step == 2:
+            together[1].data, alone[1].data = tn.ones(3, dtype=tn.float64), tn.ones(3, dtype=tn.float64)
+        if step == 3:
+            whole.load_state_dict(whole.state_dict())
+        whole.step()
+        for single in singles:
+            single.step()
+        for p, q in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_kernels_equal_definitions_over_steps(make):
+    found = []
+    for context in (contextlib.nullcontext, tn.use_definitions):
+        draw = np.random.default_rng(5)
+        params = [nn.Parameter(tn.from_numpy(draw.normal(size=s))) for s in ((3, 4), (70_000,))]
+        optimizer = make(params)
+        for step in range(4):
+            for p in params:
+                p.grad = tn.from_numpy(draw.normal(size=p.shape))
+            with context() if step != 2 else contextlib.nullcontext():  # by definition, and back
+                optimizer.step()
+        found.append([p.detach().numpy() for p in params])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
+def test_a_copied_optimizer_trains_its_own_parameters():
+    p = nn.Parameter(tn.ones(3))
+    optimizer = optim.AdamW([p], 0.1)
+    p.grad = tn.ones(3)
+    optimizer.step()
+    other = copy.deepcopy(optimizer)
+    (q,) = other.param_groups[0]["params"]
+    before = p.tolist()
+    q.grad = tn.ones(3)
+    other.step()
+    assert p.tolist() == before
+    assert q.tolist() != before
+    assert optimizer.state[p]["step"].item() == 1
+    assert other.state[q]["step"].item() == 2
+
+
+def test_options_may_change_between_steps():
+    p = nn.Parameter(tn.ones(3))
+    optimizer = optim.SGD([p], 0.1)
+    for momentum, expected in ((0.0, [0.9]), (0.5, [0.8]), (0.5, [0.65]), (0.0, [0.55])):
+        optimizer.param_groups[0]["momentum"] = momentum
+        p.grad = tn.ones(3)
+        optimizer.step()
+        assert p.tolist() == pytest.approx(expected * 3, rel=1e-6)

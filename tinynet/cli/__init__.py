@@ -1,4 +1,4 @@
-"""The command line: `tinynet train | eval | info`."""
+"""The command line: `tinynet train | eval | check | bench | warmup | info`."""
 
 from __future__ import annotations
 

@@ -154,6 +154,33 @@ def _check_all(checking: Any, function: tuple[str, ...], checks: int | None, onl
     return 0 if result.failed == 0 else 1
 
 
+@tinynet.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[FAMILY ...] [OPTIONS]")
+def bench(arguments: tuple[str, ...]) -> int:
+    """Time tinynet beside PyTorch (in a checkout): what `python -m benchmarks` does, with its options (--help)."""
+    from .bench import run
+
+    return run(arguments)
+
+
+@tinynet.command()
+def warmup() -> None:
+    """Compile the kernels of the usual networks now, so that no first run has to."""
+    import time
+
+    from tqdm import tqdm
+
+    from .info import cache
+    from .warmup import steps
+
+    start = time.perf_counter()
+    with tqdm(steps(), unit="step", disable=None) as bar:
+        for name, step in bar:
+            bar.set_description(name)
+            step()
+    click.echo(f"kernels are ready after {time.perf_counter() - start:.1f} s, in {cache()}")
+
+
 @tinynet.command()
 def info() -> None:
     """Versions, processor, threads, BLAS and kernel cache."""

@@ -21,7 +21,7 @@ def lines() -> Iterator[str]:
     yield f"threads      {get_num_threads()} (layer {_threading_layer()})"
     for blas in _blas():
         yield f"blas         {blas}"
-    yield f"cache        {_cache()}"
+    yield f"cache        {cache()}"
     yield "gpu          not supported by this build"
 
 
@@ -55,7 +55,8 @@ def _blas() -> Iterator[str]:
             )
 
 
-def _cache() -> str:
+def cache() -> str:
+    """The folder of compiled kernels, and its size."""
     from tinynet_kernels import cpu
 
     folder = cpu.cache_dir()

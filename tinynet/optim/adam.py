@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import new_tensor
-from .optimizer import Array, Optimizer, Params, check, kernels, zeros
+from .batch import Array, Launch
+from .optimizer import Optimizer, Params, check
 
 
 class Adam(Optimizer):
@@ -60,29 +60,34 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The moments, the largest second one under amsgrad, and the count of steps."""
+        return ("step", "exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
+
+    def launch(self, launch: Launch, grads: list[Array], group: dict[str, Any]) -> None:
+        """One step of all parameters of a launch."""
+        launch.kernels.adam_step_(launch.table, grads, **_options(group))
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any], fresh: bool) -> None:
         """One step of one parameter."""
-        if not state:
-            state["step"] = new_tensor(np.zeros((), np.float32))
-            state["exp_avg"], state["exp_avg_sq"] = zeros(p), zeros(p)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = zeros(p)
         state["step"].array[...] += 1
         vmax = state["max_exp_avg_sq"].array if group["amsgrad"] else None
-        options = {
-            "lr": group["lr"],
-            "beta1": group["betas"][0],
-            "beta2": group["betas"][1],
-            "eps": group["eps"],
-            "weight_decay": group["weight_decay"],
-            "decoupled": group["decoupled_weight_decay"],
-            "amsgrad": group["amsgrad"],
-            "maximize": group["maximize"],
-            "step": int(state["step"].array),
-        }
-        k = kernels(p, g)
-        step = adam_definition if k is None else k.adam_step_
-        step(p, g, state["exp_avg"].array, state["exp_avg_sq"].array, vmax, **options)
+        moments = state["exp_avg"].array, state["exp_avg_sq"].array
+        adam_definition(p, g, *moments, vmax, step=int(state["step"].array), **_options(group))
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    """What the kernel and the definition take."""
+    beta1, beta2 = group["betas"]
+    return {
+        "lr": group["lr"],
+        "beta1": beta1,
+        "beta2": beta2,
+        "eps": group["eps"],
+        "weight_decay": group["weight_decay"],
+        "decoupled": group["decoupled_weight_decay"],
+        "maximize": group["maximize"],
+    }
 
 
 class AdamW(Adam):
@@ -136,11 +141,10 @@ def adam_definition(
     eps: float,
     weight_decay: float,
     decoupled: bool,
-    amsgrad: bool,
     maximize: bool,
     step: int,
 ) -> None:
-    """The step in NumPy: the oracle of the kernel, and what runs where there is none."""
+    """The step in NumPy (amsgrad: where vmax is given): the oracle of the kernel, and what runs where there is none."""
     d = -g if maximize else g
     if decoupled:
         p *= 1.0 - lr * weight_decay
@@ -149,7 +153,7 @@ def adam_definition(
     m += (d - m) * (1.0 - beta1)
     v[...] = v * beta2 + d * d * (1.0 - beta2)
     second = v
-    if amsgrad and vmax is not None:
+    if vmax is not None:
         np.maximum(vmax, v, out=vmax)
         second = vmax
     denominator = np.sqrt(second) / math.sqrt(1.0 - beta2**step) + eps

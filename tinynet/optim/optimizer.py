@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from tinynet_kernels import available, kernels_for
-
 from .._tensor import Tensor, changed, clear_grad, new_tensor
-from ..autograd.modes import enable_grad, no_grad
-from ..errors import DtypeError, GraphError, OptionError, ShapeError
-
-Array = np.ndarray[Any, Any]
+from ..autograd.modes import enable_grad, modes, no_grad
+from ..errors import DtypeError, GraphError, OptionError
+from .batch import Array, Batch, Launch, arrays_of, check_shapes, make_batch
 
 
 def check(where: str, name: str, ok: bool, value: Any, expected: str) -> None:
@@ -25,12 +23,13 @@ def check(where: str, name: str, ok: bool, value: Any, expected: str) -> None:
 
 
 class Optimizer:
-    """Parameters in groups, each with its options; a subclass defines `update(p, g, state, group)` on arrays."""
+    """Parameters in groups, each with its options. A subclass defines `slots`, `launch` (kernel), `update` (definition)."""
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        self._batches: dict[int, Batch] = {}
         if isinstance(params, Tensor):
             raise DtypeError(f"{self._name}: params must be an iterable of Tensors or dicts, got a Tensor")
         groups = list(params)
@@ -81,29 +80,66 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad(), np.errstate(all="ignore"):  # a step that diverges gives inf and NaN, not warnings
+        with no_grad():
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step_one(p, group)
+                self._step_group(group)
         return loss
 
-    def _step_one(self, p: Tensor, group: dict[str, Any]) -> None:
-        g = p.grad.array  # type: ignore[union-attr]
-        for name, v in {"grad": p.grad, **self.state[p]}.items():
-            if isinstance(v, Tensor) and v.array.shape != p.array.shape and (v.ndim or name == "grad"):
-                raise ShapeError(
-                    f"{self._name}.step: {name} has shape {v.array.shape}, its parameter has shape {p.array.shape}"
-                )
-        target = p.array if p.array.flags.c_contiguous else np.ascontiguousarray(p.array)
-        self.update(target, g, self.state[p], group)
-        if target is not p.array:
-            p.array[...] = target
-        changed(p)
+    def _step_group(self, group: dict[str, Any]) -> None:
+        params, grads = [], []
+        for p in group["params"]:
+            g = p.grad
+            if g is not None:
+                params.append(p)
+                grads.append(g.array)
+        if not params:
+            return
+        batch = self._batch(params, group)
+        if [(g.shape, g.dtype) for g in grads] != batch.kinds:
+            for p in params:
+                check_shapes(self._name, p, {})
+            raise DtypeError(f"{self._name}.step: a gradient has another dtype than its parameter")
+        for launch in batch.launches:
+            every = len(launch.numbers) == len(grads)
+            self.launch(launch, grads if every else [grads[i] for i in launch.numbers], group)
+            launch.done()
+        if batch.others:
+            with np.errstate(all="ignore"):  # a step that diverges gives inf and NaN, not warnings
+                for i, fresh in batch.others.items():
+                    self.update(params[i].array, grads[i], self.state[params[i]], group, fresh)
+                    batch.others[i] = False
+        for p in params:
+            changed(p)
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Change `p`, a contiguous array, by its gradient `g`."""
+    def _batch(self, params: list[Tensor], group: dict[str, Any]) -> Batch:
+        """The last step's, if it is over the same parameters, arrays and slots."""
+        slots, old = self.slots(group), self._batches.get(id(group))
+        if (
+            old is not None
+            and old.by_definition == modes.definitions
+            and old.slots == slots
+            and _same(params, old.params)
+            and _same(arrays_of(params, self.state, slots) or [], old.arrays)
+        ):
+            return old
+        new = make_batch(self._name, params, self.state, slots, by_definition=modes.definitions)
+        self._batches[id(group)] = new
+        return new
+
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The names of the state tensors: of the parameter's shape, in the order of the kernel's rows; or "step"."""
+        raise NotImplementedError(f"{self._name}.slots must be overridden")
+
+    def launch(self, launch: Launch, grads: list[Array], group: dict[str, Any]) -> None:
+        """One step of all parameters of a launch, by kernel."""
+        raise NotImplementedError(f"{self._name}.launch must be overridden")
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any], fresh: bool) -> None:
+        """One step of one parameter by its definition in NumPy; the slots are filled, with zeros where `fresh`."""
         raise NotImplementedError(f"{self._name}.update must be overridden")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_batches": {}}  # they hold addresses
 
     # state
 
@@ -151,14 +187,8 @@ def _own(value: Any, p: Tensor) -> Any:
     return new_tensor(value.array.astype(p.array.dtype if value.ndim else value.array.dtype, order="C"))
 
 
-def zeros(p: Array) -> Tensor:
-    """A state tensor of zeros, contiguous."""
-    return new_tensor(np.zeros(p.shape, p.dtype))
-
-
-def kernels(p: Array, g: Array) -> Any:
-    """The kernels for these arrays, or None where a definition must do."""
-    return kernels_for(p, g) if available(p.dtype) and p.dtype == g.dtype else None
+def _same(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 Params = Iterable[Any]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from .._tensor import new_tensor
-from .optimizer import Array, Optimizer, Params, check, kernels
+from .batch import Array, Launch
+from .optimizer import Optimizer, Params, check
 
 _USED = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
@@ -54,18 +52,18 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The velocity, if there is momentum."""
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def launch(self, launch: Launch, grads: list[Array], group: dict[str, Any]) -> None:
+        """One step of all parameters of a launch."""
+        launch.kernels.sgd_step_(launch.table, grads, launch.fresh, **{k: group[k] for k in _USED})
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any], fresh: bool) -> None:
         """One step of one parameter."""
-        options = {k: group[k] for k in _USED}
-        first = state.get("momentum_buffer") is None
-        if options["momentum"] and first:
-            state["momentum_buffer"] = new_tensor(np.zeros(p.shape, p.dtype))
-        buf = state["momentum_buffer"].array if options["momentum"] else None
-        k = kernels(p, g)
-        if k is not None:
-            k.sgd_step_(p, g, buf, first=first, **options)
-        else:
-            sgd_definition(p, g, buf, first=first, **options)
+        buf = state["momentum_buffer"].array if group["momentum"] else None
+        sgd_definition(p, g, buf, first=fresh, **{k: group[k] for k in _USED})
 
 
 def sgd_definition(

@@ -7,6 +7,7 @@ serve float32 and float64. Callers have checked shapes, options and indices.
 from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
+from .foreach import table_norm, table_scale_
 from .jit import cache_dir
 from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
 from .loss import (
@@ -33,9 +34,11 @@ from .pool import (
     max_pool_forward,
 )
 from .random import philox_u32
+from .table import Table
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "Table",
     "adam_step_",
     "adaptive_avg_pool_backward",
     "adaptive_avg_pool_forward",
@@ -73,4 +76,6 @@ __all__ = [
     "philox_u32",
     "set_num_threads",
     "sgd_step_",
+    "table_norm",
+    "table_scale_",
 ]

@@ -1,25 +1,29 @@
-"""Optimizer steps, in place: one pass over a parameter and its state.
+"""Optimizer steps, in place: one launch over all parameters of a table, one pass over each and its state.
 
 The constants of a step are computed in float64, as PyTorch's Python does; the elements in the parameter's dtype.
+To add an optimizer: an `@inner` function that updates one chunk, a kernel like `_adam` that hands it the chunks of a
+table, and a launcher.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from numba import prange
 
-from .arrays import Array, contiguous
+from .arrays import Array
 from .jit import inner, kernel
+from .memory import empty
+from .table import CHUNK, Table, part
 
-_CHUNK = 16384
+_COUNT = np.empty(0, np.float32)  # of step counters' dtype
 
 
 def sgd_step_(
-    p: Array,
-    g: Array,
-    buf: Array | None,
+    table: Table,
+    grads: Sequence[Array],
+    first: Array,
     *,
     lr: float,
     momentum: float,
@@ -27,27 +31,24 @@ def sgd_step_(
     weight_decay: float,
     nesterov: bool,
     maximize: bool,
-    first: bool,
 ) -> None:
     """``g ← ±g + weight_decay · p``, ``buf ← momentum · buf + (1 − dampening) · g``, ``p ← p − lr · d``.
 
-    d is buf, g + momentum · buf (`nesterov`), or g (`buf` None); on the `first` step buf becomes g itself. p, g, buf
-    of one shape and dtype; p and buf contiguous, changed in place; g is only read. Parallel over chunks of 16384
-    elements. Floor: p and buf read and written once, g read once, 6 FLOPs an element.
+    The table's rows are p, or p and buf; d is buf, g + momentum · buf (`nesterov`), or g (no buf). Where `first` (bool,
+    one a parameter) holds, buf becomes g itself. The gradients are only read. Parallel over chunks of 16384 elements.
+    Floor: p and buf read and written once, g read once, 6 FLOPs an element.
     """
-    state = np.empty(0, p.dtype) if buf is None else _flat(buf)
+    held = table.point_at(grads)
     _sgd(
-        p.size * 3, _flat(p), contiguous(g).reshape(-1), state, float(lr), float(momentum), 1.0 - float(dampening),
-        float(weight_decay), nesterov, maximize, first,
+        table.elements * 3, table.addresses, table.sizes, table.chunks, table.like, first, float(lr), float(momentum),
+        1.0 - float(dampening), float(weight_decay), nesterov, maximize,
     )  # fmt: skip
+    del held
 
 
 def adam_step_(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    vmax: Array | None,
+    table: Table,
+    grads: Sequence[Array],
     *,
     lr: float,
     beta1: float,
@@ -55,95 +56,116 @@ def adam_step_(
     eps: float,
     weight_decay: float,
     decoupled: bool,
-    amsgrad: bool,
     maximize: bool,
-    step: int,
 ) -> None:
     """``m ← m + (1 − β₁)(g − m)``, ``v ← β₂ v + (1 − β₂) g²``, ``p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + eps)``.
 
-    Weight decay is added to g (Adam), or shrinks p by 1 − lr · weight_decay beforehand (`decoupled`: AdamW). With
-    `amsgrad`, vmax ← max(vmax, v) stands for v in the quotient; else vmax may be None. `step` t counts from 1. All
-    arrays of one shape and dtype; p, m, v, vmax contiguous, changed in place; g is only read. Parallel over chunks of
-    16384 elements. Floor: p, m, v (vmax) read and written once, g read once, about 12 FLOPs an element.
+    The table's rows are p, m, v, and for amsgrad vmax: vmax ← max(vmax, v) stands for v in the quotient. Each parameter's
+    step counter t is advanced first. Weight decay is added to g (Adam), or shrinks p by 1 − lr · weight_decay beforehand
+    (`decoupled`: AdamW). The gradients are only read. Parallel over chunks of 16384 elements. Floor: p, m, v (vmax) read
+    and written once, g read once, about 12 FLOPs an element, of them a root and a division.
     """
-    if amsgrad and vmax is None:
-        raise ValueError("amsgrad needs vmax")
-    state = _flat(vmax) if amsgrad and vmax is not None else np.empty(0, p.dtype)
-    rate = lr / (1.0 - beta1**step)
-    root = math.sqrt(1.0 - beta2**step)
+    held = table.point_at(grads)
     shrink = 1.0 - lr * weight_decay if decoupled else 1.0
     decay = 0.0 if decoupled else float(weight_decay)
+    constants = empty((2, len(held)), np.float64)
     _adam(
-        p.size * 8, _flat(p), contiguous(g).reshape(-1), _flat(m), _flat(v), state, float(rate), 1.0 - beta1,
-        float(beta2), 1.0 - beta2, root, float(eps), shrink, decay, maximize,
+        table.elements * 8, table.addresses, table.sizes, table.chunks, table.like, table.counters, _COUNT, constants,
+        float(lr), float(beta1), float(beta2), float(eps), shrink, decay, maximize,
     )  # fmt: skip
 
 
-def _flat(x: Array) -> Array:
-    if not x.flags.carray:
-        raise ValueError("an array that is updated in place must be C-contiguous, aligned and writeable")
-    return x.reshape(-1)
-
-
 @kernel
-def _sgd(p, g, buf, lr, momentum, keep, decay, nesterov, maximize, first):  # type: ignore[no-untyped-def]
-    for chunk in prange((p.size + _CHUNK - 1) // _CHUNK):
-        lo, hi = chunk * _CHUNK, (chunk + 1) * _CHUNK
-        _sgd_chunk(p[lo:hi], g[lo:hi], buf[lo:hi], lr, momentum, keep, decay, nesterov, maximize, first)
+def _sgd(addresses, sizes, chunks, like, first, lr, momentum, keep, decay, nesterov, maximize):  # type: ignore[no-untyped-def]
+    for chunk in prange(chunks.shape[0]):
+        i, lo = chunks[chunk, 0], chunks[chunk, 1]
+        n = min(CHUNK, sizes[i] - lo)
+        g, p = part(addresses[0, i], lo, n, like), part(addresses[1, i], lo, n, like)
+        if addresses.shape[0] == 2:
+            _sgd_plain(p, g, lr, decay, maximize)
+        else:
+            _sgd_momentum(
+                p, g, part(addresses[2, i], lo, n, like), first[i], lr, momentum, keep, decay, nesterov, maximize
+            )
 
 
 @inner
-def _sgd_chunk(p, g, buf, lr, momentum, keep, decay, nesterov, maximize, first):  # type: ignore[no-untyped-def]
+def _sgd_plain(p, g, lr, decay, maximize):  # type: ignore[no-untyped-def]
     real = p.dtype.type
-    rate, mix, part, shrink = real(lr), real(momentum), real(keep), real(decay)
-    sign = real(-1) if maximize else real(1)
-    if buf.size == 0:
-        for i in range(p.size):
-            p[i] -= rate * (sign * g[i] + shrink * p[i])
-        return
+    rate, shrink, sign, decays = real(lr), real(decay), real(-1) if maximize else real(1), decay != 0
+    for i in range(p.size):
+        d = sign * g[i]
+        p[i] -= rate * (d + shrink * p[i] if decays else d)  # without decay an infinite p must not make 0 · ∞
+
+
+@inner
+def _sgd_momentum(p, g, buf, first, lr, momentum, keep, decay, nesterov, maximize):  # type: ignore[no-untyped-def]
+    real = p.dtype.type
+    rate, shrink, sign, decays = real(lr), real(decay), real(-1) if maximize else real(1), decay != 0
+    mix, weight = real(momentum), real(1) if first else real(keep)
     if first:
         for i in range(p.size):
-            buf[i] = sign * g[i] + shrink * p[i]
-    else:
-        for i in range(p.size):
-            buf[i] = mix * buf[i] + part * (sign * g[i] + shrink * p[i])
-    if nesterov:
-        for i in range(p.size):
-            p[i] -= rate * (sign * g[i] + shrink * p[i] + mix * buf[i])
-    else:
-        for i in range(p.size):
-            p[i] -= rate * buf[i]
+            buf[i] = 0
+    for i in range(p.size):
+        d = sign * g[i]
+        d = d + shrink * p[i] if decays else d
+        b = mix * buf[i] + weight * d
+        buf[i] = b
+        p[i] -= rate * (d + mix * b if nesterov else b)
 
 
 @kernel
-def _adam(p, g, m, v, vmax, rate, part1, beta2, part2, root, eps, shrink, decay, maximize):  # type: ignore[no-untyped-def]
-    for chunk in prange((p.size + _CHUNK - 1) // _CHUNK):
-        lo, hi = chunk * _CHUNK, (chunk + 1) * _CHUNK
-        _adam_chunk(
-            p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], vmax[lo:hi], rate, part1, beta2, part2, root, eps, shrink, decay,
-            maximize,
-        )  # fmt: skip
+def _adam(addresses, sizes, chunks, like, counters, count, constants, lr, beta1, beta2, eps, shrink, decay, maximize):  # type: ignore[no-untyped-def]
+    for i in range(sizes.size):
+        counter = part(counters[i], 0, 1, count)
+        counter[0] += np.float32(1)
+        t = np.float64(counter[0])
+        constants[0, i] = lr / (1.0 - beta1**t)
+        constants[1, i] = 1.0 / np.sqrt(1.0 - beta2**t)
+    for chunk in prange(chunks.shape[0]):
+        i, lo = chunks[chunk, 0], chunks[chunk, 1]
+        n = min(CHUNK, sizes[i] - lo)
+        g, p = part(addresses[0, i], lo, n, like), part(addresses[1, i], lo, n, like)
+        m, v = part(addresses[2, i], lo, n, like), part(addresses[3, i], lo, n, like)
+        rate, root = constants[0, i], constants[1, i]
+        if addresses.shape[0] == 4:
+            _adam_chunk(p, g, m, v, rate, root, beta1, beta2, eps, shrink, decay, maximize)
+        else:
+            vmax = part(addresses[4, i], lo, n, like)
+            _amsgrad_chunk(p, g, m, v, vmax, rate, root, beta1, beta2, eps, shrink, decay, maximize)
 
 
 @inner
-def _adam_chunk(p, g, m, v, vmax, rate, part1, beta2, part2, root, eps, shrink, decay, maximize):  # type: ignore[no-untyped-def]
+def _adam_chunk(p, g, m, v, rate, root, beta1, beta2, eps, shrink, decay, maximize):  # type: ignore[no-untyped-def]
     real = p.dtype.type
-    rate_, part1_, beta2_, part2_ = real(rate), real(part1), real(beta2), real(part2)
-    root_, eps_, shrink_, decay_ = real(root), real(eps), real(shrink), real(decay)
-    sign = real(-1) if maximize else real(1)
-    if vmax.size == 0:
-        for i in range(p.size):
-            old = p[i] * shrink_
-            grad = sign * g[i] + decay_ * p[i]
-            m[i] += part1_ * (grad - m[i])
-            v[i] = beta2_ * v[i] + part2_ * grad * grad
-            p[i] = old - rate_ * (m[i] / (np.sqrt(v[i]) / root_ + eps_))
-        return
+    rate_, root_, eps_, shrink_, decay_ = real(rate), real(root), real(eps), real(shrink), real(decay)
+    part1, part2, keep = real(1.0 - beta1), real(1.0 - beta2), real(beta2)
+    sign, decays = real(-1) if maximize else real(1), decay != 0
     for i in range(p.size):
-        old = p[i] * shrink_
-        grad = sign * g[i] + decay_ * p[i]
-        m[i] += part1_ * (grad - m[i])
-        v[i] = beta2_ * v[i] + part2_ * grad * grad
-        if v[i] > vmax[i] or v[i] != v[i]:
-            vmax[i] = v[i]
-        p[i] = old - rate_ * (m[i] / (np.sqrt(vmax[i]) / root_ + eps_))
+        old = p[i]
+        grad = sign * g[i]
+        grad = grad + decay_ * old if decays else grad
+        first = m[i] + part1 * (grad - m[i])
+        second = keep * v[i] + part2 * grad * grad
+        m[i] = first
+        v[i] = second
+        p[i] = old * shrink_ - rate_ * (first / (np.sqrt(second) * root_ + eps_))
+
+
+@inner
+def _amsgrad_chunk(p, g, m, v, vmax, rate, root, beta1, beta2, eps, shrink, decay, maximize):  # type: ignore[no-untyped-def]
+    real = p.dtype.type
+    rate_, root_, eps_, shrink_, decay_ = real(rate), real(root), real(eps), real(shrink), real(decay)
+    part1, part2, keep = real(1.0 - beta1), real(1.0 - beta2), real(beta2)
+    sign, decays = real(-1) if maximize else real(1), decay != 0
+    for i in range(
+        p.size
+    ):  # two loops: with five arrays in one, the compiler gives up proving that they do not overlap
+        grad = sign * g[i]
+        grad = grad + decay_ * p[i] if decays else grad
+        m[i] += part1 * (grad - m[i])
+        v[i] = keep * v[i] + part2 * grad * grad
+    for i in range(p.size):
+        top = v[i] if v[i] > vmax[i] or v[i] != v[i] else vmax[i]
+        vmax[i] = top
+        p[i] = p[i] * shrink_ - rate_ * (m[i] / (np.sqrt(top) * root_ + eps_))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._tensor import Tensor, changed, new_tensor
 from ...errors import DtypeError, GraphError, OptionError
+from ...ops.foreach import Foreach
 
 
 def _with_grad(parameters: Any) -> list[Tensor]:
@@ -37,27 +38,17 @@ def clip_grad_norm_(
     p = float(norm_type)
     if not grads:
         return new_tensor(np.zeros((), np.float32))
+    arrays = Foreach([g.array for g in grads])
     with np.errstate(all="ignore"):
-        sizes = np.array([_norm(g.array, p) for g in grads])
-        total = np.asarray(_norm(sizes, p)).astype(grads[0].array.dtype)
+        total = np.asarray(arrays.norm(p)).astype(grads[0].array.dtype)
         if error_if_nonfinite and not np.isfinite(total):
             raise GraphError(f"clip_grad_norm_: the norm of the gradients is {total}")
-        scale = np.minimum(float(max_norm) / (total + total.dtype.type(1e-6)), 1.0)
+        scale = float(max_norm) / (total + total.dtype.type(1e-6))
+        if not scale >= 1.0:  # 1 would change nothing; NaN has to spread
+            arrays.scale_(scale)
         for g in grads:
-            g.array[...] *= scale.astype(g.array.dtype)
             changed(g)
     return new_tensor(total)
-
-
-def _norm(a: Any, p: float) -> Any:
-    a = np.abs(a.astype(np.float64) if a.dtype.itemsize == 2 else a).reshape(-1)
-    if a.size == 0:
-        return 0.0
-    if p == math.inf:
-        return a.max()
-    if p == 2.0:
-        return np.sqrt(np.sum(np.square(a, dtype=np.float64)))
-    return np.sum(a**p, dtype=np.float64) ** (1.0 / p)
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float, foreach: bool | None = None) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: what tinynet costs beside PyTorch, JAX, NumPy and its own definitions. `python -m benchmarks --help`."""
