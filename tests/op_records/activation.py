@@ -41,13 +41,14 @@ def pointwise(name: str, reference: Any, *, smooth: Any = SMOOTH, inplace: bool 
     names = more.pop("names", (f"F.{name}",))
     values = more.pop("values", d.FINITE)
     more.setdefault("tolerance", HALVES)
+    large = more.pop("large", ())
     return OpRecord(
         names,
         getattr(F, name),
         of_inplace(reference),
         d.calls(arrays(d.SMALL, values=values, low=-8.0, high=8.0), **choices),
         smooth=st.builds(lambda c, o: Call(c.args, o), smooth, d.options(**choices)),
-        edges=d.UNARY_EDGES,
+        edges=(*large, *d.UNARY_EDGES),
         invoke=fresh if inplace else None,
         **more,
     )
@@ -106,6 +107,7 @@ RECORDS = [
         result_of_integers="kept",
         integers=d.calls(d.integer_arrays(dtype="int32")),
         subgradients=kink(0, 0.0),
+        large=(call(d.numbers(3, 1500, start=-20.0, step=0.01)),),  # where the kernel runs
     ),
     pointwise(
         "leaky_relu",
@@ -119,11 +121,13 @@ RECORDS = [
         choices={"alpha": st.sampled_from([0.5, 2.0])},
         subgradients=kink(1.0, 0.0),
     ),
-    pointwise("silu", lambda x: x * special.expit(x)),
+    pointwise("silu", lambda x: x * special.expit(x), kind="fused"),
     pointwise(
         "gelu",
         gelu,
+        kind="fused",
         inplace=False,
+        large=(call(d.numbers(3, 6), approximate="tanh"), call(d.numbers(0), approximate="tanh")),
         choices={"approximate": st.sampled_from(["none", "tanh"])},
         refusals=(refused("gelu.*approximate.*'fast'", ValueError, np.ones(2), approximate="fast"),),
     ),

@@ -26,7 +26,7 @@ from .._tensor import Tensor, current_node, new_tensor
 from .basis import alias, cast
 from .modes import modes
 from .node import Node
-from .primitive import check_saved
+from .primitive import Primitive, check_saved
 
 Array = np.ndarray[Any, Any]
 
@@ -98,3 +98,46 @@ class Fused:
         wanted = [a for a, need in zip(args, needs, strict=True) if need]
         found = iter(grad(y, wanted, dz, create_graph=True, allow_unused=True))
         return [next(found) if need else None for need in needs]
+
+
+class FusedPrimitive(Fused):
+    """A primitive of one input, with kernels for large arrays.
+
+        FusedPrimitive(primitive, forward, backward, smallest)
+
+    The primitive is the definition. Its gradient must read the result alone, which is all that is kept: so x may be
+    changed in place, and higher orders are the primitive's own. Below `smallest` elements the primitive runs.
+
+    forward      x -> array; options by keyword
+    backward     (dz, z, **options) -> array
+    """
+
+    def __init__(
+        self,
+        definition: Primitive,
+        forward: Callable[..., Array],
+        backward: Callable[..., Array],
+        smallest: int = 0,
+    ) -> None:
+        super().__init__(definition.name, definition, lambda x, **options: (forward(x, **options), None), backward)  # type: ignore[arg-type]
+        assert definition.plan(1) == (False, True), f"{definition.name}: its gradient reads more than its output"
+        self.primitive, self.compute, self.smallest = definition, forward, smallest
+
+    def run(self, *args: Tensor | None, **options: Any) -> tuple[Tensor, Any]:
+        x = args[0]
+        assert x is not None
+        a = x.array
+        if a.size < self.smallest or modes.definitions or not available(a.dtype):
+            return self.primitive(x, **options), None
+        array = self.compute(a, **options)
+        y = new_tensor(array)
+        edge = current_node(x) if modes.recording else None
+        if edge is not None:
+            y.node = Node(self, (edge,), (None, array), (None, y.memory), options, array)
+        return y, None
+
+    def backward(self, node: Node, dz: Any, needs: list[bool], graph: bool) -> list[Any]:
+        if graph:
+            return self.primitive.backward(node, dz, needs, graph)
+        z = check_saved(node, self.primitive.inputs)[1]
+        return [self.gradients(dz, z, **node.options)]

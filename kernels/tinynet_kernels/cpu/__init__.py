@@ -4,6 +4,18 @@ Arrays are positional, options keyword-only; results are new arrays, but for the
 serve float32 and float64. Callers have checked shapes, options and indices.
 """
 
+from .activation import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
 from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
@@ -58,6 +70,8 @@ __all__ = [
     "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
     "get_num_threads",
     "linear_forward",
     "linear_grad_bias",
@@ -71,6 +85,14 @@ __all__ = [
     "nll_backward",
     "nll_forward",
     "philox_u32",
+    "relu_backward",
+    "relu_forward",
     "set_num_threads",
     "sgd_step_",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "tanh_backward",
+    "tanh_forward",
 ]

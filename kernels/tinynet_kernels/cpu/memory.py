@@ -30,13 +30,23 @@ _LOOKS = 64  # buffers looked at in turn, and as many more among the rest, befor
 _DEFAULT_LIMIT = 1 << 32
 
 
+class Buffer(np.ndarray[Any, Any]):
+    """The memory of an array from the pool.
+
+    A class of its own, so that NumPy makes the base of a view the array that it views, and not what is below that:
+    an array whose base is a Buffer is no view.
+    """
+
+    pooled = True
+
+
 class Pool:
     """Buffers by size; `limit` bounds the bytes of all of them, in use or free."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = self.reused = self.made = self.unpooled = 0
-        self._buffers: dict[int, list[Array]] = {}
+        self._buffers: dict[int, list[Buffer]] = {}
         self._lock = threading.Lock()
         self._cursor = 0
         row = [np.empty(1, np.uint8)]
@@ -54,7 +64,7 @@ class Pool:
                 return np.empty(shape, kind)
             return np.ndarray(shape, kind, buffer)
 
-    def _take(self, size: int) -> Array | None:
+    def _take(self, size: int) -> Buffer | None:
         row = self._buffers.setdefault(size, [])
         count, idle, references = len(row), self._idle, sys.getrefcount
         for i in range(min(count, _LOOKS)):  # the first free one: few buffers stay warm in the caches
@@ -73,7 +83,7 @@ class Pool:
             return None
         whole = np.empty(size + _ALIGNMENT, np.uint8)
         start = -whole.ctypes.data % _ALIGNMENT
-        buffer = np.frombuffer(memoryview(whole)[start : start + size], np.uint8)
+        buffer = np.frombuffer(memoryview(whole)[start : start + size], np.uint8).view(Buffer)
         row.append(buffer)
         self.held += size
         self.made += 1

@@ -175,6 +175,21 @@ def _exp(f: Format) -> Any:
     return exp
 
 
+def _exp_negative(f: Format) -> Any:
+    """eˣ for x ≤ 0 (and NaN), for two thirds of the work: 2ⁿ may be too small, but not too large."""
+    reduce, power = _reduce_of(f), _power_of(f)
+    integer, one, lowest = f.integer, f.real(1), f.real(f.lowest)
+    steps = integer(np.finfo(f.real).maxexp // 2)
+    scale = f.real(2.0 ** -int(steps))
+
+    @inner(always=True)
+    def exp_negative(x):  # type: ignore[no-untyped-def]
+        n, p = reduce(lowest if x < lowest else x)
+        return (one + p) * power(integer(n + steps)) * scale
+
+    return exp_negative
+
+
 def _tanh(f: Format) -> Any:
     """tanh x = E/(E + 2), E = e^(2|x|) − 1, with the sign of x."""
     reduce, power = _reduce_of(f), _power_of(f)
@@ -199,7 +214,7 @@ def _sigmoid(f: Format) -> Any:
 
     @inner(always=True)
     def sigmoid(x):  # type: ignore[no-untyped-def]
-        e = exp(-abs(x))
+        e = exp_negative(-abs(x))
         return (e if x < zero else one) / (one + e)
 
     return sigmoid
@@ -238,7 +253,7 @@ def _softplus(f: Format) -> Any:
 
     @inner(always=True)
     def softplus(x):  # type: ignore[no-untyped-def]
-        u = exp(-abs(x))
+        u = exp_negative(-abs(x))
         s = u / (two + u)
         tail = two * s + s * (s * s) * polynomial(s * s, fit)
         return tail + (x if x > zero else zero)
@@ -256,7 +271,7 @@ def _erf(f: Format) -> Any:
     def erf(x):  # type: ignore[no-untyped-def]
         bits = bits_of(x)
         a = float_of(integer(bits & magnitude))
-        far = one - exp(-(a * a)) * scaled(a)
+        far = one - exp_negative(-(a * a)) * scaled(a)
         y = a * polynomial(a * a, fit) if a < one else far
         return float_of(integer(bits_of(y) | integer(bits & ~magnitude)))
 
@@ -283,7 +298,7 @@ def _normal_pdf(f: Format) -> Any:
 
     @inner(always=True)
     def normal_pdf(x):  # type: ignore[no-untyped-def]
-        return scale * exp(-(half * x * x))
+        return scale * exp_negative(-(half * x * x))
 
     return normal_pdf
 
@@ -295,13 +310,14 @@ def _normal_cdf(f: Format) -> Any:
 
     @inner(always=True)
     def normal_cdf(x):  # type: ignore[no-untyped-def]
-        tail = half * exp(-(half * x * x)) * scaled(root * abs(x))
+        tail = half * exp_negative(-(half * x * x)) * scaled(root * abs(x))
         return one - tail if x > zero else tail
 
     return normal_cdf
 
 
 exp = _of_both(_exp)
+exp_negative = _of_both(_exp_negative)
 log = _of_both(_log)
 tanh = _of_both(_tanh)
 sigmoid = _of_both(_sigmoid)
