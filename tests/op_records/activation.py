@@ -79,12 +79,13 @@ def normalised(name: str, function: Any) -> OpRecord:
             function(x, axis=dim) if x.ndim and x.size else function(x.reshape(1), axis=0).reshape(()) if x.size else x
         ),
         rows(),
-        "primitive",
+        "fused",
         edges=(
             call(np.array(0.5), 0),
             call(np.ones((0, 2)), 1),
             call(np.ones((2, 0)), -1),
             call(d.numbers(1), 0),
+            call(d.numbers(2, 3, 4, step=0.1), 1),
             call(d.numbers(2, 3), -1),
         ),
         refusals=(

@@ -38,6 +38,16 @@ _tanh = FusedPrimitive(
     lambda dz, z: kernels_for(dz).tanh_backward(dz, z),
     SMALL_TANH,
 )
+_softmax = FusedPrimitive(
+    P.softmax,
+    lambda x, *, axis: kernels_for(x).softmax_forward(x, axis=axis),
+    lambda dz, z, *, axis: kernels_for(dz).softmax_backward(dz, z, axis=axis),
+)
+_log_softmax = FusedPrimitive(
+    P.log_softmax,
+    lambda x, *, axis: kernels_for(x).log_softmax_forward(x, axis=axis),
+    lambda dz, z, *, axis: kernels_for(dz).log_softmax_backward(dz, z, axis=axis),
+)
 
 
 def _place(where: str, x: Tensor, y: Tensor, inplace: bool) -> Tensor:
@@ -147,13 +157,13 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along `dim`."""
     x = floating("softmax", "input", to_dtype(tensor_of("softmax", "input", input), dtype, "softmax"))
-    return P.softmax(x, axis=_axis("softmax", x, dim)) if x.ndim else P.add(P.mul(x, 0.0), 1.0)
+    return _softmax(x, axis=_axis("softmax", x, dim)) if x.ndim else P.add(P.mul(x, 0.0), 1.0)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """xᵢ − log Σⱼ e^xⱼ along `dim`."""
     x = floating("log_softmax", "input", to_dtype(tensor_of("log_softmax", "input", input), dtype, "log_softmax"))
-    return P.log_softmax(x, axis=_axis("log_softmax", x, dim)) if x.ndim else P.sub(x, x)
+    return _log_softmax(x, axis=_axis("log_softmax", x, dim)) if x.ndim else P.sub(x, x)
 
 
 def _axis(where: str, x: Tensor, dim: int | None) -> int:

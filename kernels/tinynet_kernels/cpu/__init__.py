@@ -17,6 +17,7 @@ from .activation import (
     tanh_forward,
 )
 from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward, nll_backward, nll_forward
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
 from .jit import cache_dir
@@ -24,12 +25,8 @@ from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_
 from .loss import (
     bce_with_logits_backward,
     bce_with_logits_forward,
-    cross_entropy_backward,
-    cross_entropy_forward,
     mse_backward,
     mse_forward,
-    nll_backward,
-    nll_forward,
 )
 from .matmul import matmul
 from .norm import batch_norm_backward, batch_norm_forward
@@ -45,6 +42,7 @@ from .pool import (
     max_pool_forward,
 )
 from .random import philox_u32
+from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
@@ -77,6 +75,8 @@ __all__ = [
     "linear_grad_bias",
     "linear_grad_input",
     "linear_grad_weight",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
@@ -93,6 +93,8 @@ __all__ = [
     "sigmoid_forward",
     "silu_backward",
     "silu_forward",
+    "softmax_backward",
+    "softmax_forward",
     "tanh_backward",
     "tanh_forward",
 ]

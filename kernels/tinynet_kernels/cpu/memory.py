@@ -46,7 +46,7 @@ class Pool:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = self.reused = self.made = self.unpooled = 0
-        self._buffers: dict[int, list[Buffer]] = {}
+        self._buffers: dict[int, list[Array]] = {}
         self._lock = threading.Lock()
         self._cursor = 0
         row = [np.empty(1, np.uint8)]
@@ -64,7 +64,7 @@ class Pool:
                 return np.empty(shape, kind)
             return np.ndarray(shape, kind, buffer)
 
-    def _take(self, size: int) -> Buffer | None:
+    def _take(self, size: int) -> Array | None:
         row = self._buffers.setdefault(size, [])
         count, idle, references = len(row), self._idle, sys.getrefcount
         for i in range(min(count, _LOOKS)):  # the first free one: few buffers stay warm in the caches
@@ -81,9 +81,9 @@ class Pool:
         if self.held + size > self.limit:
             self.unpooled += 1
             return None
-        whole = np.empty(size + _ALIGNMENT, np.uint8)
+        whole = Buffer((size + _ALIGNMENT,), np.uint8)
         start = -whole.ctypes.data % _ALIGNMENT
-        buffer = np.frombuffer(memoryview(whole)[start : start + size], np.uint8).view(Buffer)
+        buffer: Any = whole[start : start + size]
         row.append(buffer)
         self.held += size
         self.made += 1

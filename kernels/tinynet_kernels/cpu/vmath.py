@@ -118,12 +118,12 @@ def _of_both(make: Callable[[Format], Callable[[Any], Any]]) -> Any:
     single, double = make(SINGLE), make(DOUBLE)
 
     def function(x: Any) -> Any:
-        return (single if np.asarray(x).dtype == np.float32 else double)(x)
+        return (single if np.asarray(x).itemsize == 4 else double)(x)
 
     def choose(x):  # type: ignore[no-untyped-def]
-        if x == types.float32:
+        if x in (types.float32, types.int32):
             return lambda x: single(x)
-        return (lambda x: double(x)) if x == types.float64 else None
+        return (lambda x: double(x)) if x in (types.float64, types.int64) else None
 
     overload(function, jit_options={"nogil": True, "error_model": "numpy", "forceinline": True})(choose)
     function.__doc__, function.__name__ = make.__doc__, make.__name__
@@ -316,6 +316,31 @@ def _normal_cdf(f: Format) -> Any:
     return normal_cdf
 
 
+def _ordered(f: Format) -> Any:
+    """An integer in the order of the numbers, by which a loop finds the largest on vectors; NaN is beyond ±∞."""
+    integer, sign = f.integer, f.integer(f.integer(0).itemsize * 8 - 1)
+    magnitude = integer(np.iinfo(integer).max)
+
+    @inner(always=True)
+    def ordered(x):  # type: ignore[no-untyped-def]
+        bits = bits_of(x)
+        return integer(bits ^ integer(integer(bits >> sign) & magnitude))
+
+    return ordered
+
+
+def _unordered(f: Format) -> Any:
+    """The number whose `ordered` it is."""
+    integer, sign = f.integer, f.integer(f.integer(0).itemsize * 8 - 1)
+    magnitude = integer(np.iinfo(integer).max)
+
+    @inner(always=True)
+    def unordered(n):  # type: ignore[no-untyped-def]
+        return float_of(integer(n ^ integer(integer(n >> sign) & magnitude)))
+
+    return unordered
+
+
 exp = _of_both(_exp)
 exp_negative = _of_both(_exp_negative)
 log = _of_both(_log)
@@ -325,3 +350,5 @@ softplus = _of_both(_softplus)
 erf = _of_both(_erf)
 normal_pdf = _of_both(_normal_pdf)
 normal_cdf = _of_both(_normal_cdf)
+ordered = _of_both(_ordered)
+unordered = _of_both(_unordered)
