@@ -145,8 +145,7 @@ def _checked(
         if wrong.any():
             raise RangeError(f"{where}: target {labels[wrong].flat[0]} is outside 0 … {classes - 1}")
     flat = new_tensor(labels.reshape(1 if len(shape) == 1 else shape[0], math.prod(shape[2:])))
-    if np.may_share_memory(flat.array, target.array):
-        flat.memory = target.memory  # a later change in place is seen by the backward
+    flat.memory = target.memory  # a later change in place is seen by the backward
     return x, flat, expected
 
 
@@ -306,7 +305,9 @@ def _bce_forward(
 
 
 def _bce_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], *, reduction: str) -> list[Any]:
-    dx, dtarget = kernels_for(dy).bce_with_logits_backward(dy, *inputs, reduction=reduction)
+    kernels, (x, y, *factors) = kernels_for(dy), inputs
+    dx = kernels.bce_with_logits_backward(dy, x, y, *factors, reduction=reduction) if needs[0] else None
+    dtarget = kernels.bce_with_logits_grad_target(dy, x, *factors, reduction=reduction) if needs[1] else None
     return [dx, dtarget, None, None]
 
 

@@ -25,6 +25,7 @@ from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_
 from .loss import (
     bce_with_logits_backward,
     bce_with_logits_forward,
+    bce_with_logits_grad_target,
     mse_backward,
     mse_forward,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "batch_norm_forward",
     "bce_with_logits_backward",
     "bce_with_logits_forward",
+    "bce_with_logits_grad_target",
     "cache_dir",
     "conv_forward",
     "conv_grad_bias",
