@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.mutation.calls import TABLE, Case, all_cases
 from tests.mutation.mutants import Mutant
+from tests.mutation.targets import kernels_for_all_sizes
 from tests.op_records.checking import (
     check_definition,
     check_each_alone,
@@ -99,7 +100,7 @@ def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
 
 def fails(check: Check) -> str | None:
     """None if the check passes, else the name of the error; a floating-point warning is an error, as in the tests."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), kernels_for_all_sizes():
         warnings.simplefilter("error")
         try:
             check[2]()

@@ -65,13 +65,13 @@ class Fused:
             return cast(y, dtype=dtype), cache
         if modes.definitions or not available(dtype):
             return self.definition(*args, **options), None
-        arrays = tuple(None if a is None else a.array for a in args)
+        arrays = [None if a is None else a.array for a in args]
         array, cache = self.forward(*arrays, **options)
         y = new_tensor(array)
         if modes.recording:
-            edges = tuple(None if a is None else current_node(a) for a in args)
-            if any(e is not None for e in edges):
-                cells = tuple(None if a is None else a.memory for a in args)
+            edges = tuple([None if a is None else current_node(a) for a in args])
+            if edges.count(None) < len(edges):
+                cells = tuple([None if a is None else a.memory for a in args])
                 y.node = Node(self, edges, (*arrays, cache), cells, options, array)
         return y, cache
 

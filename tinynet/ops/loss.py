@@ -140,7 +140,7 @@ def _checked(
             raise ShapeError(f"{where}: weight must have shape ({classes},), got {tuple(weight.array.shape)}")
     if labels.dtype != np.int64:
         labels = labels.astype(np.int64)
-    if (labels.view(np.uint64) >= classes).any():  # as unsigned numbers negative ones are large
+    if labels.size and labels.view(np.uint64).max() >= classes:  # as unsigned numbers negative ones are large
         wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
         if wrong.any():
             raise RangeError(f"{where}: target {labels[wrong].flat[0]} is outside 0 … {classes - 1}")

@@ -17,7 +17,7 @@ from .arrays import Array, contiguous, optional
 from .jit import inner, kernel
 from .memory import empty, zeros
 from .softmax import BLOCK, columns_largest, columns_sum_of_exponentials, largest, sum_of_exponentials
-from .vmath import exp_negative
+from .vmath import exp_negative, log
 
 Cache = tuple[Array, Array, float]
 _EXP = 8  # the work of an element with an exponential, in additions
@@ -35,12 +35,12 @@ def cross_entropy_forward(
     once (rows that do not stay in the cache: twice), an exponential an element.
     """
     tops, totals = empty(target.shape, x.dtype), empty(target.shape, np.float64)
-    rows, weights, sums = empty(target.shape, np.float64), empty(target.shape, np.float64), np.empty(2)
+    rows, sums = empty((2, *target.shape), np.float64), np.empty(2)  # rows: each one's loss, and its weight
     planes = _planes(contiguous(x), target.shape)
     run = _rows if planes.ndim == 2 else _columns
     run(
-        x.size * _EXP, planes, contiguous(target), optional(weight, x), ignore_index, float(label_smoothing), tops,
-        totals, rows, weights, sums,
+        x.size * _EXP, planes, contiguous(target), optional(weight, x), ignore_index, label_smoothing, tops, totals,
+        rows, sums,
     )  # fmt: skip
     return _reduced(rows, sums, reduction, x.dtype), (tops, totals, float(sums[1]))
 
@@ -65,7 +65,7 @@ def cross_entropy_backward(
     dx, g = empty(x.shape, x.dtype), _gradients(dloss, total_weight, reduction)
     planes, out = _planes(contiguous(x), target.shape), _planes(dx, target.shape)
     target, weight = contiguous(target), optional(weight, x)
-    work, options = x.size * _EXP, (ignore_index, float(label_smoothing))
+    work, options = x.size * _EXP, (ignore_index, label_smoothing)
     if planes.ndim == 2:
         _rows_grad(work, g, planes, tops, totals, target, weight, *options, out)
     else:
@@ -83,9 +83,9 @@ def nll_forward(
     (divided by the sum of w[t]) and 'sum'; the sum of w[t]. Rows whose target is `ignore_index` count as zero. Parallel
     over rows; accumulates in float64. Floor: one element of logp a row.
     """
-    rows, weights, sums = empty(target.shape, np.float64), empty(target.shape, np.float64), np.empty(2)
+    rows, sums = empty((2, *target.shape), np.float64), np.empty(2)
     planes = contiguous(logp).reshape(target.shape[0], _classes(logp), target.shape[1])
-    _nll(target.size * 4, planes, contiguous(target), optional(weight, logp), ignore_index, rows, weights, sums)
+    _nll(target.size * 4, planes, contiguous(target), optional(weight, logp), ignore_index, rows, sums)
     return _reduced(rows, sums, reduction, logp.dtype), float(sums[1])
 
 
@@ -121,7 +121,7 @@ def _planes(x: Array, shape: tuple[int, ...]) -> Array:
 
 def _reduced(rows: Array, sums: Array, reduction: str, dtype: np.dtype[Any]) -> Array:
     if reduction == "none":
-        return rows.astype(dtype)
+        return rows[0].astype(dtype)
     total = float(sums[0])
     if reduction == "mean":
         total = _divided(total, float(sums[1]))  # every row ignored: NaN, as in PyTorch
@@ -160,21 +160,21 @@ def _class_weight(weight, c):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _rows(x, target, weight, ignore_index, smoothing, tops, totals, rows, weights, sums):  # type: ignore[no-untyped-def]
+def _rows(x, target, weight, ignore_index, smoothing, tops, totals, rows, sums):  # type: ignore[no-untyped-def]
     for n in prange(x.shape[0]):
         top = largest(x[n])
         total = sum_of_exponentials(x[n], top)
         tops[n, 0], totals[n, 0] = top, total
         t = target[n, 0]
-        rows[n, 0], weights[n, 0] = 0.0, 0.0
+        rows[0, n, 0], rows[1, n, 0] = 0.0, 0.0
         if t != ignore_index:
-            log_total = np.log(total)
+            log_total = log(total)
             w = _class_weight(weight, t)
             loss = (1.0 - smoothing) * w * (log_total - (x[n, t] - top))
             if smoothing > 0.0:  # without it the other logits take no part, were they −inf
                 loss += smoothing / x.shape[1] * _spread(x[n], top, log_total, weight)
-            rows[n, 0], weights[n, 0] = loss, w
-    sums[0], sums[1] = _sum(rows.reshape(-1)), _sum(weights.reshape(-1))
+            rows[0, n, 0], rows[1, n, 0] = loss, w
+    sums[0], sums[1] = _sum(rows[0].reshape(-1)), _sum(rows[1].reshape(-1))
 
 
 @inner(fastmath=("contract", "reassoc", "nsz"))
@@ -192,10 +192,11 @@ def _spread(x, top, log_total, weight):  # type: ignore[no-untyped-def]
 
 @kernel
 def _rows_grad(g, x, tops, totals, target, weight, ignore_index, smoothing, dx):  # type: ignore[no-untyped-def]
+    step = 0 if g.size == 1 else 1  # one gradient for all, or each its own
     all_weights = _sum(weight) if weight.size > 0 else np.float64(x.shape[1])
     for n in prange(x.shape[0]):
         t = target[n, 0]
-        hard, soft = _factors(g[n % g.size], t, weight, ignore_index, smoothing, x.shape[1])
+        hard, soft = _factors(g[n * step], t, weight, ignore_index, smoothing, x.shape[1])
         scale = (hard + soft * all_weights) / totals[n, 0]
         _row_grad(x[n], tops[n, 0], x.dtype.type(scale), dx[n])
         if soft != 0.0:
@@ -232,15 +233,15 @@ def _subtract(dx, soft, weight):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _columns(x, target, weight, ignore_index, smoothing, tops, totals, rows, weights, sums):  # type: ignore[no-untyped-def]
+def _columns(x, target, weight, ignore_index, smoothing, tops, totals, rows, sums):  # type: ignore[no-untyped-def]
     blocks = (x.shape[2] + BLOCK - 1) // BLOCK
     for k in prange(x.shape[0] * blocks):
         n, lo, hi = k // blocks, k % blocks * BLOCK, min((k % blocks + 1) * BLOCK, x.shape[2])
         _block(
             x[n], lo, target[n][lo:hi], weight, ignore_index, smoothing, tops[n][lo:hi], totals[n][lo:hi],
-            rows[n][lo:hi], weights[n][lo:hi],
+            rows[0, n][lo:hi], rows[1, n][lo:hi],
         )  # fmt: skip
-    sums[0], sums[1] = _sum(rows.reshape(-1)), _sum(weights.reshape(-1))
+    sums[0], sums[1] = _sum(rows[0].reshape(-1)), _sum(rows[1].reshape(-1))
 
 
 @inner
@@ -249,7 +250,7 @@ def _block(x, lo, target, weight, ignore_index, smoothing, tops, totals, rows, w
     columns_sum_of_exponentials(x, lo, tops, totals)
     for j in range(rows.size):
         rows[j] = 0.0
-        weights[j] = np.log(totals[j])
+        weights[j] = log(totals[j])
     if smoothing > 0.0:
         for c in range(x.shape[0]):
             _add_spread(x[c][lo : lo + tops.size], tops, weights, _class_weight(weight, c), rows)
@@ -272,13 +273,14 @@ def _add_spread(x, tops, log_totals, w, rows):  # type: ignore[no-untyped-def]
 
 @kernel
 def _columns_grad(g, x, tops, totals, target, weight, ignore_index, smoothing, scales, softs, dx):  # type: ignore[no-untyped-def]
+    step = 0 if g.size == 1 else 1  # one gradient for all, or each its own
     all_weights = _sum(weight) if weight.size > 0 else np.float64(x.shape[1])
     blocks = (x.shape[2] + BLOCK - 1) // BLOCK
     for k in prange(x.shape[0] * blocks):
         n, lo, hi = k // blocks, k % blocks * BLOCK, min((k % blocks + 1) * BLOCK, x.shape[2])
         for j in range(lo, hi):
             hard, soft = _factors(
-                g[(n * x.shape[2] + j) % g.size], target[n, j], weight, ignore_index, smoothing, x.shape[1]
+                g[(n * x.shape[2] + j) * step], target[n, j], weight, ignore_index, smoothing, x.shape[1]
             )
             scales[n, j], softs[n, j] = (hard + soft * all_weights) / totals[n, j], soft
         for c in range(x.shape[1]):
@@ -288,7 +290,7 @@ def _columns_grad(g, x, tops, totals, target, weight, ignore_index, smoothing, s
         for j in range(lo, hi):
             t = target[n, j]
             if t != ignore_index:
-                dx[n, t, j] -= g[(n * x.shape[2] + j) % g.size] * (1.0 - smoothing) * _class_weight(weight, t)
+                dx[n, t, j] -= g[(n * x.shape[2] + j) * step] * (1.0 - smoothing) * _class_weight(weight, t)
 
 
 @inner
@@ -307,21 +309,22 @@ def _subtract_line(dx, softs, w):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _nll(logp, target, weight, ignore_index, rows, weights, sums):  # type: ignore[no-untyped-def]
+def _nll(logp, target, weight, ignore_index, rows, sums):  # type: ignore[no-untyped-def]
     for n in prange(target.shape[0]):
         for m in range(target.shape[1]):
             t = target[n, m]
-            rows[n, m], weights[n, m] = 0.0, 0.0
+            rows[0, n, m], rows[1, n, m] = 0.0, 0.0
             if t != ignore_index:
                 w = _class_weight(weight, t)
-                rows[n, m], weights[n, m] = -w * logp[n, t, m], w
-    sums[0], sums[1] = _sum(rows.reshape(-1)), _sum(weights.reshape(-1))
+                rows[0, n, m], rows[1, n, m] = -w * logp[n, t, m], w
+    sums[0], sums[1] = _sum(rows[0].reshape(-1)), _sum(rows[1].reshape(-1))
 
 
 @kernel
 def _nll_grad(g, target, weight, ignore_index, dlogp):  # type: ignore[no-untyped-def]
+    step = 0 if g.size == 1 else 1  # one gradient for all, or each its own
     for n in prange(target.shape[0]):
         for m in range(target.shape[1]):
             t = target[n, m]
             if t != ignore_index:
-                dlogp[n, t, m] = -g[(n * target.shape[1] + m) % g.size] * _class_weight(weight, t)
+                dlogp[n, t, m] = -g[(n * target.shape[1] + m) * step] * _class_weight(weight, t)
