@@ -86,6 +86,7 @@ def normalised(name: str, function: Any) -> OpRecord:
             call(np.ones((2, 0)), -1),
             call(d.numbers(1), 0),
             call(d.numbers(2, 3, 4, step=0.1), 1),
+            call(d.numbers(2, 2100, step=0.001), 1),  # more than a run of 2048
             call(d.numbers(2, 3), -1),
         ),
         refusals=(

@@ -182,6 +182,8 @@ RECORDS = [
             call(ONES((0, 2)), ONES((0, 2)), reduction="sum"),
             call(ONES(1), 0.5 * ONES(1), 2 * ONES(1), 3 * ONES(1)),
             *(call(d.numbers(2, 3), 0.5 * ONES((2, 3)), ONES(3), d.numbers(3), reduction=r) for r in ("none", "sum")),
+            *(call(d.numbers(2, 3), 0.25 * ONES((2, 3)), reduction=r) for r in ("none", "sum")),
+            call(d.numbers(4099, step=0.001), 0.25 * ONES(4099)),  # more than a block of 4096
             call(d.numbers(2, 3), ONES((2, 3)), ONES(3), d.numbers(3)),
         ),
         refusals=(

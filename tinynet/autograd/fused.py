@@ -108,28 +108,20 @@ class FusedPrimitive(Fused):
     The primitive is the definition. Its gradient must read the result alone, which is all that is kept: so x may be
     changed in place, and higher orders are the primitive's own. Below `smallest` elements the primitive runs.
 
-    forward      x -> array; options by keyword
+    forward      x -> (array, None); options by keyword
     backward     (dz, z, **options) -> array
     """
 
-    def __init__(
-        self,
-        definition: Primitive,
-        forward: Callable[..., Array],
-        backward: Callable[..., Array],
-        smallest: int = 0,
-    ) -> None:
-        super().__init__(definition.name, definition, lambda x, **options: (forward(x, **options), None), backward)  # type: ignore[arg-type]
+    def __init__(self, definition: Primitive, forward: Any, backward: Any, smallest: int = 0) -> None:
+        super().__init__(definition.name, definition, forward, backward)
         assert definition.plan(1) == (False, True), f"{definition.name}: its gradient reads more than its output"
-        self.primitive, self.compute, self.smallest = definition, forward, smallest
+        self.primitive, self.smallest = definition, smallest
 
-    def run(self, *args: Tensor | None, **options: Any) -> tuple[Tensor, Any]:
-        x = args[0]
-        assert x is not None
+    def run(self, x: Tensor, **options: Any) -> tuple[Tensor, Any]:  # type: ignore[override]
         a = x.array
         if a.size < self.smallest or modes.definitions or not available(a.dtype):
             return self.primitive(x, **options), None
-        array = self.compute(a, **options)
+        array, _ = self.forward(a, **options)
         y = new_tensor(array)
         edge = current_node(x) if modes.recording else None
         if edge is not None:
@@ -139,5 +131,4 @@ class FusedPrimitive(Fused):
     def backward(self, node: Node, dz: Any, needs: list[bool], graph: bool) -> list[Any]:
         if graph:
             return self.primitive.backward(node, dz, needs, graph)
-        z = check_saved(node, self.primitive.inputs)[1]
-        return [self.gradients(dz, z, **node.options)]
+        return [self.gradients(dz, check_saved(node, self.primitive.inputs)[1], **node.options)]

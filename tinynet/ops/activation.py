@@ -22,30 +22,30 @@ SMALL_RELU, SMALL_SIGMOID, SMALL_TANH = 4096, 512, 16384
 
 _relu = FusedPrimitive(
     P.relu,
-    lambda x: kernels_for(x).relu_forward(x),
+    lambda x: (kernels_for(x).relu_forward(x), None),
     lambda dz, z: kernels_for(dz).relu_backward(dz, z),
     SMALL_RELU,
 )
 _sigmoid = FusedPrimitive(
     P.sigmoid,
-    lambda x: kernels_for(x).sigmoid_forward(x),
+    lambda x: (kernels_for(x).sigmoid_forward(x), None),
     lambda dz, z: kernels_for(dz).sigmoid_backward(dz, z),
     SMALL_SIGMOID,
 )
 _tanh = FusedPrimitive(
     P.tanh,
-    lambda x: kernels_for(x).tanh_forward(x),
+    lambda x: (kernels_for(x).tanh_forward(x), None),
     lambda dz, z: kernels_for(dz).tanh_backward(dz, z),
     SMALL_TANH,
 )
 _softmax = FusedPrimitive(
     P.softmax,
-    lambda x, *, axis: kernels_for(x).softmax_forward(x, axis=axis),
+    lambda x, *, axis: (kernels_for(x).softmax_forward(x, axis=axis), None),
     lambda dz, z, *, axis: kernels_for(dz).softmax_backward(dz, z, axis=axis),
 )
 _log_softmax = FusedPrimitive(
     P.log_softmax,
-    lambda x, *, axis: kernels_for(x).log_softmax_forward(x, axis=axis),
+    lambda x, *, axis: (kernels_for(x).log_softmax_forward(x, axis=axis), None),
     lambda dz, z, *, axis: kernels_for(dz).log_softmax_backward(dz, z, axis=axis),
 )
 
