@@ -86,6 +86,11 @@ def kernels_for_all_sizes() -> Iterator[None]:
             op.smallest = size
 
 
+def has_kernels(name: str) -> bool:
+    """Whether a primitive goes to a kernel where its input is large."""
+    return isinstance(operations().get(name), FusedPrimitive)
+
+
 def differentiable() -> dict[str, Operation]:
     return {n: op for n, op in operations().items() if isinstance(op, Fused) or op.differentiable}
 

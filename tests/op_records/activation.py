@@ -18,6 +18,8 @@ from tinynet.testing.strategies import arrays
 SMOOTH = d.changed(d.calls(arrays(d.SMALL)), d.nonzero)
 HALVES = Tolerance(24, 1, "a composite of rounded operations; in a half each rounds to it")
 
+LARGE = call(d.numbers(3, 1500, start=-9.0, step=0.004))  # more than a block of 4096, and than what NumPy is left
+
 
 def of_inplace(f: Any) -> Any:
     """inplace changes where the result lies, not what it is."""
@@ -86,7 +88,9 @@ def normalised(name: str, function: Any) -> OpRecord:
             call(np.ones((2, 0)), -1),
             call(d.numbers(1), 0),
             call(d.numbers(2, 3, 4, step=0.1), 1),
+            call(d.numbers(2, 3, 2, step=0.1), 1),
             call(d.numbers(2, 2100, step=0.001), 1),  # more than a run of 2048
+            call(d.numbers(5, 2, 133, step=0.01), 1),  # more than a block of 128 columns
             call(d.numbers(2, 3), -1),
         ),
         refusals=(
@@ -109,7 +113,7 @@ RECORDS = [
         result_of_integers="kept",
         integers=d.calls(d.integer_arrays(dtype="int32")),
         subgradients=kink(0, 0.0),
-        large=(call(d.numbers(3, 1500, start=-20.0, step=0.01)),),  # where the kernel runs
+        large=(LARGE,),  # where the kernel runs
     ),
     pointwise(
         "leaky_relu",
@@ -123,13 +127,13 @@ RECORDS = [
         choices={"alpha": st.sampled_from([0.5, 2.0])},
         subgradients=kink(1.0, 0.0),
     ),
-    pointwise("silu", lambda x: x * special.expit(x), kind="fused"),
+    pointwise("silu", lambda x: x * special.expit(x), kind="fused", large=(LARGE,)),
     pointwise(
         "gelu",
         gelu,
         kind="fused",
         inplace=False,
-        large=(call(d.numbers(3, 6), approximate="tanh"), call(d.numbers(0), approximate="tanh")),
+        large=(LARGE, Call(LARGE.args, {"approximate": "tanh"}), call(d.numbers(0), approximate="tanh")),
         choices={"approximate": st.sampled_from(["none", "tanh"])},
         refusals=(refused("gelu.*approximate.*'fast'", ValueError, np.ones(2), approximate="fast"),),
     ),

@@ -92,7 +92,7 @@ UNARY = [
     ),
     unary("tanh F.tanh", np.tanh, edges=(call(d.numbers(3, 6000, step=0.001)), *d.UNARY_EDGES)),  # by its kernel
     unary("erf", special.erf),
-    unary("sigmoid F.sigmoid", special.expit, edges=(call(d.numbers(3, 300, step=0.01)), *d.UNARY_EDGES)),
+    unary("sigmoid F.sigmoid", special.expit, edges=(call(d.numbers(3, 1500, start=-9.0, step=0.004)), *d.UNARY_EDGES)),
     unary(
         "neg negative",
         np.negative,

@@ -1,6 +1,6 @@
 """Activation functions of every element: relu, sigmoid, tanh, silu, gelu.
 
-Each is one pass over the elements. Parallel over chunks of 16384 elements; every element is computed alone, in the
+Each is one pass over the elements. Parallel over chunks of 4096 elements; every element is computed alone, in the
 dtype of the arrays, so nothing accumulates. Floor: x and y once forward; two arrays read and one written backward.
 relu, sigmoid and tanh read their derivative off the result y, so that x need not be kept.
 """
@@ -17,7 +17,7 @@ from .jit import inner, kernel
 from .memory import empty
 from .vmath import normal_cdf, normal_pdf, sigmoid, tanh
 
-_CHUNK = 16384
+_CHUNK = 4096
 _EXP = 8  # the work of an element with an exponential, in additions
 _CUBIC, _SLOPE = 0.044715, float(np.sqrt(8 / np.pi))
 
