@@ -234,7 +234,7 @@ def operations_of(y: Any) -> set[str]:
             continue
         seen.add(id(node))
         if hasattr(node, "op"):
-            found.add(type(node.op).__name__)
+            found.update(c.__name__ for c in type(node.op).__mro__)
         stack.extend(getattr(node, "edges", ()))
     return found
 

@@ -100,7 +100,7 @@ def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 
 def relu_(self: Tensor) -> Tensor:
     """self ← max(self, 0)."""
-    return views.inplace("relu_", self, P.relu)
+    return views.inplace("relu_", self, activation.relu)
 
 
 def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:

@@ -196,3 +196,13 @@ def test_a_forked_child_has_a_pool_of_its_own():
             other[:] = 5
             os._exit(0 if (keep == 3).all() and address(other) != address(keep) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_array_is_told_from_a_view(pool):
+    from tinynet_kernels.cpu.memory import Buffer
+
+    x = pool.empty((300, 300), np.float32)
+    assert isinstance(x.base, Buffer)
+    assert type(x) is np.ndarray
+    assert x.reshape(-1).base is x
+    assert x[1:].T.base is x

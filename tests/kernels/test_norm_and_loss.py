@@ -59,21 +59,22 @@ def test_cross_entropy(cpu, close, normal, dtype, reduction, smoothing, weighted
     weight = rng.random(5).astype(dtype) if weighted else None
     options = {"ignore_index": ignore_index, "label_smoothing": smoothing, "reduction": reduction}
     wide = x.astype(np.float64)
-    loss, lse = cpu.cross_entropy_forward(x, target, weight, **options)
+    loss, cache = cpu.cross_entropy_forward(x, target, weight, **options)
     define = lambda v: cross_entropy(v, target, weight, **options)  # noqa: E731
     expected_loss = define(wide)
     close(loss, expected_loss)
-    close(lse, np.log(np.exp(wide).sum(1)))
+    close((cache[0] + np.log(cache[1])).astype(dtype), np.log(np.exp(wide).sum(1)))
     dloss = normal(*loss.shape) if loss.ndim else np.asarray(0.7, dtype)
-    dx = cpu.cross_entropy_backward(dloss, x, lse, target, weight, **options)
+    dx = cpu.cross_entropy_backward(dloss, x, cache, target, weight, **options)
     expected = naive.numeric_gradient(define, wide, dloss.astype(np.float64))
     np.testing.assert_allclose(dx, expected, atol=1e-5 if dtype == np.float32 else 1e-8)
     if not smoothing:
         logp = naive.log_softmax(wide).astype(dtype)
         del options["label_smoothing"]
-        close(cpu.nll_forward(logp, target, weight, **options), expected_loss)
+        loss, total_weight = cpu.nll_forward(logp, target, weight, **options)
+        close(loss, expected_loss)
         # the loss is linear in logp: its gradient is minus its coefficients
-        basis = cpu.nll_backward(dloss, target, weight, num_classes=5, **options)
+        basis = cpu.nll_backward(dloss, total_weight, target, weight, shape=logp.shape, **options)
         got = (basis.astype(np.float64) * logp).sum()
         assert got == pytest.approx((expected_loss * dloss).sum(), rel=1e-4 if dtype == np.float32 else 1e-10)
 
@@ -83,11 +84,11 @@ def test_cross_entropy_large(cpu, close, normal, shape):
     x = normal(*shape)
     target = np.random.default_rng(0).integers(0, shape[1], (shape[0], shape[2]))
     options = {"ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"}
-    loss, lse = cpu.cross_entropy_forward(x, target, None, **options)
+    loss, cache = cpu.cross_entropy_forward(x, target, None, **options)
     p = np.exp(naive.log_softmax(x.astype(np.float64)))
     close(loss, -np.log(np.take_along_axis(p, target[:, None], 1)).mean())
     p -= np.arange(shape[1])[:, None] == target[:, None]
-    close(cpu.cross_entropy_backward(np.ones((), x.dtype), x, lse, target, None, **options), p / target.size)
+    close(cpu.cross_entropy_backward(np.ones((), x.dtype), x, cache, target, None, **options), p / target.size)
 
 
 def test_cross_entropy_of_infinite_logits(cpu, dtype):
@@ -95,9 +96,9 @@ def test_cross_entropy_of_infinite_logits(cpu, dtype):
     inf = np.inf
     x = np.array([[0, -inf, 0], [0, -inf, 0], [-inf, -inf, -inf], [0, inf, 0], [0, np.nan, 0]], dtype)[:, :, None]
     target = np.array([[0], [1], [0], [0], [0]])
-    loss, lse = cpu.cross_entropy_forward(x, target, None, **options)
+    loss, cache = cpu.cross_entropy_forward(x, target, None, **options)
     np.testing.assert_allclose(loss[:, 0], [np.log(2), inf, np.nan, np.nan, np.nan], rtol=1e-6)
-    dx = cpu.cross_entropy_backward(np.ones((5, 1), dtype), x, lse, target, None, **options)
+    dx = cpu.cross_entropy_backward(np.ones((5, 1), dtype), x, cache, target, None, **options)
     np.testing.assert_allclose(dx[0, :, 0], [-0.5, 0, 0.5], rtol=1e-6)
     np.testing.assert_allclose(dx[1, :, 0], [0.5, -1, 0.5], rtol=1e-6)
     assert np.isnan(dx[2:]).any(axis=1).all()
@@ -108,13 +109,14 @@ def test_no_row_counts(cpu, dtype, rows):
     x, target = np.zeros((rows, 4, 1), dtype), np.full((rows, 1), 2)
     for reduction, expected in (("mean", np.nan), ("sum", 0.0)):
         options = {"ignore_index": 2, "reduction": reduction}
-        loss, lse = cpu.cross_entropy_forward(x, target, None, label_smoothing=0.0, **options)
+        loss, cache = cpu.cross_entropy_forward(x, target, None, label_smoothing=0.0, **options)
         np.testing.assert_equal(float(loss), expected)
-        np.testing.assert_equal(float(cpu.nll_forward(x, target, None, **options)), expected)
+        nll, total_weight = cpu.nll_forward(x, target, None, **options)
+        np.testing.assert_equal(float(nll), expected)
         dloss = np.ones((), dtype)
-        dx = cpu.cross_entropy_backward(dloss, x, lse, target, None, label_smoothing=0.0, **options)
+        dx = cpu.cross_entropy_backward(dloss, x, cache, target, None, label_smoothing=0.0, **options)
         assert dx.shape == x.shape
-        assert not cpu.nll_backward(dloss, target, None, num_classes=4, **options).any()
+        assert not cpu.nll_backward(dloss, total_weight, target, None, shape=x.shape, **options).any()
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -147,7 +149,8 @@ def test_bce_with_logits(cpu, close, normal, dtype, reduction, weighted, shape):
     each = wide_w * (wide_q * target * positive + (1 - target) * negative)
     close(loss, {"none": each, "mean": each.mean(), "sum": each.sum()}[reduction], 10)
     dloss = np.asarray(normal(*loss.shape), dtype)
-    dx, dy = cpu.bce_with_logits_backward(dloss, x, y, w, q, reduction=reduction)
+    dx = cpu.bce_with_logits_backward(dloss, x, y, w, q, reduction=reduction)
+    dy = cpu.bce_with_logits_grad_target(dloss, x, w, q, reduction=reduction)
     g = wide_w * dloss / (x.size if reduction == "mean" else 1)
     sigmoid = np.exp(-positive)
     close(dx, g * ((1 - target) * sigmoid - wide_q * target * (1 - sigmoid)), 10)

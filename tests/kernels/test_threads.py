@@ -48,7 +48,14 @@ for dtype in map(np.dtype, sys.argv[2:]):
     x, t = normal(301, 203, 1), rng.integers(0, 203, (301, 1))
     c = dict(ignore_index=-100, label_smoothing=0.1, reduction="mean")
     loss, lse = k.cross_entropy_forward(x, t, None, **c)
-    see(loss, lse, k.cross_entropy_backward(np.ones((), dtype), x, lse, t, None, **c))
+    see(loss, *lse, k.cross_entropy_backward(np.ones((), dtype), x, lse, t, None, **c))
+    x, t = normal(30, 21, 1003), rng.integers(0, 21, (30, 1003))
+    loss, cache = k.cross_entropy_forward(x, t, None, **c)
+    see(loss, *cache, k.cross_entropy_backward(np.ones((), dtype), x, cache, t, None, **c))
+    for axis in (1, 2):
+        y, z = k.softmax_forward(x, axis=axis), k.log_softmax_forward(x, axis=axis)
+        see(y, z, k.softmax_backward(x, y, axis=axis), k.log_softmax_backward(x, z, axis=axis))
+    see(k.relu_forward(x), k.gelu_forward(x, approximate="none"), k.gelu_backward(x, x, approximate="tanh"))
     x, y = normal(301, 1003), normal(301, 1003)
     see(k.mse_forward(x, y, reduction="mean"), k.bce_with_logits_forward(x, y, None, None, reduction="mean"))
     see(k.embedding_backward(normal(3000, 200), rng.integers(0, 50, 3000), num_embeddings=50, padding_idx=None,

@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from tests.mutation.source import globals_read
 from tinynet_kernels import cpu
@@ -74,7 +75,13 @@ GIVEN: dict[str, dict[str, Any]] = {
     "jit": {"kernel": plain_kernel, "inner": plain_inner},
     "blas": {"gemm": gemm, "gemm_address": lambda dtype: 0},
     "arrays": vars(arrays),
-}
+    "vmath": {
+        "exp": np.exp, "exp_negative": np.exp, "log": np.log, "sigmoid": special.expit, "tanh": np.tanh,
+        "softplus": lambda x: np.logaddexp(x.dtype.type(0), x), "normal_cdf": special.ndtr,
+        "normal_pdf": lambda x: np.exp(-x * x / 2) * x.dtype.type(1 / np.sqrt(2 * np.pi)),
+        "ordered": lambda x: x, "unordered": lambda x: x,
+    },
+}  # fmt: skip
 
 
 class _Namespace:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.mutation.calls import TABLE, Case, all_cases
 from tests.mutation.mutants import Mutant
+from tests.mutation.targets import has_kernels, kernels_for_all_sizes
 from tests.op_records.checking import (
     check_definition,
     check_each_alone,
@@ -89,7 +90,7 @@ def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
         if c.record.kind == "fused":
             yield "definition", repr(c), lambda c=c: check_definition(c.record, c.call)  # type: ignore[misc]
     for record in TABLE:
-        if record.kind == "fused" and record.names[0] in names:
+        if record.names[0] in names and (record.kind == "fused" or has_kernels(record.name)):
             for c in record.edges:
                 yield "definition", f"{record}: {c}", lambda r=record, c=c: check_definition(r, c)  # type: ignore[misc]
     yield from map(second, indirect[FIRST : MOST // 2])
@@ -99,7 +100,7 @@ def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
 
 def fails(check: Check) -> str | None:
     """None if the check passes, else the name of the error; a floating-point warning is an error, as in the tests."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), kernels_for_all_sizes():
         warnings.simplefilter("error")
         try:
             check[2]()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
@@ -13,7 +15,7 @@ import tinynet
 from tests.mutation import kernels
 from tests.mutation.source import globals_read
 from tinynet.autograd import basis, engine, primitive, views
-from tinynet.autograd.fused import Fused
+from tinynet.autograd.fused import Fused, FusedPrimitive
 from tinynet.autograd.primitive import Primitive
 from tinynet_kernels import cpu
 
@@ -62,8 +64,31 @@ def operations() -> dict[str, Operation]:
         if module.name.split(".")[1] in ("autograd", "ops", "nn", "random", "methods"):
             for value in vars(importlib.import_module(module.name)).values():
                 if isinstance(value, Primitive | Fused):
-                    assert found.setdefault(value.name, value) is value, f"two operations are called {value.name}"
+                    other = found.setdefault(value.name, value)
+                    if isinstance(value, FusedPrimitive) and other is value.primitive:
+                        found[value.name] = value
+                    elif not (isinstance(other, FusedPrimitive) and value is other.primitive):
+                        assert other is value, f"two operations are called {value.name}"
     return dict(sorted(found.items()))
+
+
+@contextlib.contextmanager
+def kernels_for_all_sizes() -> Iterator[None]:
+    """Small arrays, on which the checks run, go to the kernels too."""
+    by_size = [op for op in operations().values() if isinstance(op, FusedPrimitive)]
+    before = [op.smallest for op in by_size]
+    for op in by_size:
+        op.smallest = 0
+    try:
+        yield
+    finally:
+        for op, size in zip(by_size, before, strict=True):
+            op.smallest = size
+
+
+def has_kernels(name: str) -> bool:
+    """Whether a primitive goes to a kernel where its input is large."""
+    return isinstance(operations().get(name), FusedPrimitive)
 
 
 def differentiable() -> dict[str, Operation]:
@@ -72,6 +97,8 @@ def differentiable() -> dict[str, Operation]:
 
 def rules(op: Operation) -> dict[str, FunctionType]:
     """The functions that an operation gives as its gradients, by the input that they are for."""
+    if isinstance(op, FusedPrimitive):  # it has two: its kernels', and its primitive's
+        return {"backward": op.gradients, **rules(op.primitive)}  # type: ignore[dict-item]
     if isinstance(op, Fused):
         return {"backward": op.gradients}  # type: ignore[dict-item]
     inputs = ["xs"] if op.variadic else op.inputs

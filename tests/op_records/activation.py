@@ -18,6 +18,8 @@ from tinynet.testing.strategies import arrays
 SMOOTH = d.changed(d.calls(arrays(d.SMALL)), d.nonzero)
 HALVES = Tolerance(24, 1, "a composite of rounded operations; in a half each rounds to it")
 
+LARGE = call(d.numbers(3, 1500, start=-9.0, step=0.004))  # more than a block of 4096, and than what NumPy is left
+
 
 def of_inplace(f: Any) -> Any:
     """inplace changes where the result lies, not what it is."""
@@ -41,13 +43,14 @@ def pointwise(name: str, reference: Any, *, smooth: Any = SMOOTH, inplace: bool 
     names = more.pop("names", (f"F.{name}",))
     values = more.pop("values", d.FINITE)
     more.setdefault("tolerance", HALVES)
+    large = more.pop("large", ())
     return OpRecord(
         names,
         getattr(F, name),
         of_inplace(reference),
         d.calls(arrays(d.SMALL, values=values, low=-8.0, high=8.0), **choices),
         smooth=st.builds(lambda c, o: Call(c.args, o), smooth, d.options(**choices)),
-        edges=d.UNARY_EDGES,
+        edges=(*large, *d.UNARY_EDGES),
         invoke=fresh if inplace else None,
         **more,
     )
@@ -78,12 +81,16 @@ def normalised(name: str, function: Any) -> OpRecord:
             function(x, axis=dim) if x.ndim and x.size else function(x.reshape(1), axis=0).reshape(()) if x.size else x
         ),
         rows(),
-        "primitive",
+        "fused",
         edges=(
             call(np.array(0.5), 0),
             call(np.ones((0, 2)), 1),
             call(np.ones((2, 0)), -1),
             call(d.numbers(1), 0),
+            call(d.numbers(2, 3, 4, step=0.1), 1),
+            call(d.numbers(2, 3, 2, step=0.1), 1),
+            call(d.numbers(2, 2100, step=0.001), 1),  # more than a run of 2048
+            call(d.numbers(5, 2, 133, step=0.01), 1),  # more than a block of 128 columns
             call(d.numbers(2, 3), -1),
         ),
         refusals=(
@@ -106,6 +113,7 @@ RECORDS = [
         result_of_integers="kept",
         integers=d.calls(d.integer_arrays(dtype="int32")),
         subgradients=kink(0, 0.0),
+        large=(LARGE,),  # where the kernel runs
     ),
     pointwise(
         "leaky_relu",
@@ -119,11 +127,13 @@ RECORDS = [
         choices={"alpha": st.sampled_from([0.5, 2.0])},
         subgradients=kink(1.0, 0.0),
     ),
-    pointwise("silu", lambda x: x * special.expit(x)),
+    pointwise("silu", lambda x: x * special.expit(x), kind="fused", large=(LARGE,)),
     pointwise(
         "gelu",
         gelu,
+        kind="fused",
         inplace=False,
+        large=(LARGE, Call(LARGE.args, {"approximate": "tanh"}), call(d.numbers(0), approximate="tanh")),
         choices={"approximate": st.sampled_from(["none", "tanh"])},
         refusals=(refused("gelu.*approximate.*'fast'", ValueError, np.ones(2), approximate="fast"),),
     ),

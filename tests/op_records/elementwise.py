@@ -90,9 +90,9 @@ UNARY = [
     unary(
         "tan", np.tan, values=d.FINITE, low=-1.25, smooth_low=-1.25, edges=(*d.UNARY_EDGES[:-1], call(d.numbers(2, 2)))
     ),
-    unary("tanh F.tanh", np.tanh),
+    unary("tanh F.tanh", np.tanh, edges=(call(d.numbers(3, 6000, step=0.001)), *d.UNARY_EDGES)),  # by its kernel
     unary("erf", special.erf),
-    unary("sigmoid F.sigmoid", special.expit),
+    unary("sigmoid F.sigmoid", special.expit, edges=(call(d.numbers(3, 1500, start=-9.0, step=0.004)), *d.UNARY_EDGES)),
     unary(
         "neg negative",
         np.negative,

@@ -127,6 +127,9 @@ def of_classes(name: str, function: Any, entropy: bool) -> OpRecord:
             call(ONES((1, 1)), np.array([0])),
             call(ONES((1, 1)), np.array([0]), 2 * ONES(1), reduction="sum"),
             *(call(d.numbers(2, 3, 2), ROWS, d.numbers(3), ignore_index=1, **o) for o in smoothed),
+            *(call(d.numbers(2, 3), LABELS, *w, **o) for o in smoothed for w in ((), (d.numbers(3),))),
+            *(call(d.numbers(2, 3, 2), ROWS, **o) for o in smoothed),
+            call(d.numbers(3, 2, 133, step=0.01), np.arange(399).reshape(3, 133) % 2, **smoothed[-1]),  # > 128 columns
             call(d.numbers(2, 3), LABELS, d.numbers(3)),
         ),
         refusals=(
@@ -182,6 +185,15 @@ RECORDS = [
             call(ONES((0, 2)), ONES((0, 2)), reduction="sum"),
             call(ONES(1), 0.5 * ONES(1), 2 * ONES(1), 3 * ONES(1)),
             *(call(d.numbers(2, 3), 0.5 * ONES((2, 3)), ONES(3), d.numbers(3), reduction=r) for r in ("none", "sum")),
+            *(
+                call(d.numbers(2, 3, start=-1.0), 0.25 * ONES((2, 3)), *w)
+                for w in ((), (ONES(3) / 3,), (None, ONES(3) / 3))
+            ),
+            *(call(d.numbers(2, 3), 0.25 * ONES((2, 3)), reduction=r) for r in ("none", "sum")),
+            *(
+                call(d.numbers(4099, start=-2.0, step=0.001), 0.25 * ONES(4099), *w)
+                for w in ((), (ONES(1), 2 * ONES(1)))
+            ),
             call(d.numbers(2, 3), ONES((2, 3)), ONES(3), d.numbers(3)),
         ),
         refusals=(

@@ -5,10 +5,49 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from tinynet_kernels import kernels_for
+
 from .._tensor import Tensor, wrap_dim
-from ..errors import DtypeError, OptionError
+from ..autograd.fused import Fused, FusedPrimitive
+from ..errors import DtypeError
 from . import primitives as P
-from .checks import floating, tensor_of, to_dtype
+from .checks import floating, one_of, tensor_of, to_dtype
+
+Array = np.ndarray[Any, Any]
+
+# Elements below which NumPy's one function is as fast as the way to a kernel (measured)
+SMALL_RELU, SMALL_SIGMOID, SMALL_TANH = 4096, 512, 16384
+
+_relu = FusedPrimitive(
+    P.relu,
+    lambda x: (kernels_for(x).relu_forward(x), None),
+    lambda dz, z: kernels_for(dz).relu_backward(dz, z),
+    SMALL_RELU,
+)
+_sigmoid = FusedPrimitive(
+    P.sigmoid,
+    lambda x: (kernels_for(x).sigmoid_forward(x), None),
+    lambda dz, z: kernels_for(dz).sigmoid_backward(dz, z),
+    SMALL_SIGMOID,
+)
+_tanh = FusedPrimitive(
+    P.tanh,
+    lambda x: (kernels_for(x).tanh_forward(x), None),
+    lambda dz, z: kernels_for(dz).tanh_backward(dz, z),
+    SMALL_TANH,
+)
+_softmax = FusedPrimitive(
+    P.softmax,
+    lambda x, *, axis: (kernels_for(x).softmax_forward(x, axis=axis), None),
+    lambda dz, z, *, axis: kernels_for(dz).softmax_backward(dz, z, axis=axis),
+)
+_log_softmax = FusedPrimitive(
+    P.log_softmax,
+    lambda x, *, axis: (kernels_for(x).log_softmax_forward(x, axis=axis), None),
+    lambda dz, z, *, axis: kernels_for(dz).log_softmax_backward(dz, z, axis=axis),
+)
 
 
 def _place(where: str, x: Tensor, y: Tensor, inplace: bool) -> Tensor:
@@ -27,7 +66,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     x = tensor_of("relu", "input", input)
     if x.array.dtype.kind == "b":
         raise DtypeError("relu: not for boolean tensors")
-    return _place("relu", x, P.relu(x), inplace)
+    return _place("relu", x, _relu(x), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -46,12 +85,33 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def sigmoid(input: Tensor) -> Tensor:
     """1/(1 + e⁻ˣ)."""
-    return P.sigmoid(tensor_of("sigmoid", "input", input))
+    return _sigmoid(tensor_of("sigmoid", "input", input))
 
 
 def tanh(input: Tensor) -> Tensor:
     """Hyperbolic tangent."""
-    return P.tanh(tensor_of("tanh", "input", input))
+    return _tanh(tensor_of("tanh", "input", input))
+
+
+def gelu_definition(x: Tensor, *, approximate: str) -> Tensor:
+    """½x(1 + erf(x/√2)), or ½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
+    if approximate == "none":
+        inner = P.erf(P.mul(x, 1.0 / math.sqrt(2.0)))
+    else:
+        cube = P.mul(P.mul(x, x), x)
+        inner = P.tanh(P.mul(P.add(x, P.mul(cube, 0.044715)), math.sqrt(2.0 / math.pi)))
+    return P.mul(P.mul(x, 0.5), P.add(inner, 1.0))
+
+
+def _gelu_forward(x: Array, *, approximate: str) -> tuple[Array, None]:
+    return kernels_for(x).gelu_forward(x, approximate=approximate), None
+
+
+def _gelu_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], *, approximate: str) -> list[Array]:
+    return [kernels_for(dy).gelu_backward(dy, inputs[0], approximate=approximate)]
+
+
+_gelu = Fused("gelu", gelu_definition, _gelu_forward, _gelu_backward)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -60,21 +120,30 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     approximate  "tanh": ½x(1 + tanh(√(2/π)(x + 0.044715x³))). Source: Hendrycks and Gimpel, 2016.
     """
     x = floating("gelu", "input", input)
-    if approximate == "none":
-        inner = P.erf(P.mul(x, 1.0 / math.sqrt(2.0)))
-    elif approximate == "tanh":
-        cube = P.mul(P.mul(x, x), x)
-        inner = P.tanh(P.mul(P.add(x, P.mul(cube, 0.044715)), math.sqrt(2.0 / math.pi)))
-    else:
-        raise OptionError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return P.mul(P.mul(x, 0.5), P.add(inner, 1.0))
+    return _gelu(x, approximate=one_of("gelu", "approximate", approximate, "none", "tanh"))
+
+
+def silu_definition(x: Tensor) -> Tensor:
+    """x·σ(x)."""
+    return P.mul(x, P.sigmoid(x))
+
+
+def _silu_forward(x: Array) -> tuple[Array, None]:
+    return kernels_for(x).silu_forward(x), None
+
+
+def _silu_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool]) -> list[Array]:
+    return [kernels_for(dy).silu_backward(dy, inputs[0])]
+
+
+_silu = Fused("silu", silu_definition, _silu_forward, _silu_backward)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·σ(x), also called swish."""
     x = floating("silu", "input", input)
     before = P.clone(x) if inplace else x  # the gradient reads x as it was
-    return _place("silu", x, P.mul(before, P.sigmoid(before)), inplace)
+    return _place("silu", x, _silu(before), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -88,13 +157,13 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along `dim`."""
     x = floating("softmax", "input", to_dtype(tensor_of("softmax", "input", input), dtype, "softmax"))
-    return P.softmax(x, axis=_axis("softmax", x, dim)) if x.ndim else P.add(P.mul(x, 0.0), 1.0)
+    return _softmax(x, axis=_axis("softmax", x, dim)) if x.ndim else P.add(P.mul(x, 0.0), 1.0)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """xᵢ − log Σⱼ e^xⱼ along `dim`."""
     x = floating("log_softmax", "input", to_dtype(tensor_of("log_softmax", "input", input), dtype, "log_softmax"))
-    return P.log_softmax(x, axis=_axis("log_softmax", x, dim)) if x.ndim else P.sub(x, x)
+    return _log_softmax(x, axis=_axis("log_softmax", x, dim)) if x.ndim else P.sub(x, x)
 
 
 def _axis(where: str, x: Tensor, dim: int | None) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinynet_kernels import kernels_for
 
-from .._tensor import Tensor
+from .._tensor import Tensor, new_tensor
 from ..autograd.fused import Fused
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from ..strict import is_strict
@@ -39,7 +39,13 @@ def _reduce(y: Tensor, reduction: str) -> Tensor:
 # classes: negative log-likelihood and cross-entropy over logits (N, C, M) and targets (N, M)
 
 
-def _class_weights(target: Array, weight: Tensor | None, ignore_index: int, dtype: Any, classes: int) -> Any:
+def _planes(x: Tensor, target: Tensor) -> Tensor:
+    """x as (N, C, M) for targets (N, M)."""
+    n, rest = target.array.shape
+    return P.reshape(x, shape=(n, x.array.shape[0 if x.ndim == 1 else 1], rest))
+
+
+def _class_weights(target: Array, weight: Tensor | None, ignore_index: int, dtype: Any) -> Any:
     """w[target], and 0 where the target is ignored."""
     kept = target != ignore_index
     safe = np.where(kept, target, 0)
@@ -50,7 +56,8 @@ def _class_weights(target: Array, weight: Tensor | None, ignore_index: int, dtyp
 
 def nll_definition(logp: Tensor, target: Tensor, weight: Tensor | None, *, ignore_index: int, reduction: str) -> Tensor:
     """lₙ = −w[tₙ]·logp[n, tₙ]; the mean is Σ lₙ / Σ w[tₙ]."""
-    w, safe = _class_weights(target.array, weight, ignore_index, logp.array.dtype, logp.array.shape[1])
+    logp = _planes(logp, target)
+    w, safe = _class_weights(target.array, weight, ignore_index, logp.array.dtype)
     picked = P.take_along(logp, safe[:, None], axis=1)
     picked = P.reshape(picked, shape=target.array.shape)
     # where, before the product: an ignored −inf must not become NaN
@@ -71,12 +78,12 @@ def cross_entropy_definition(
     reduction: str,
 ) -> Tensor:
     """lₙ = −(1 − ε)·w[tₙ]·log softmax(xₙ)[tₙ] − ε/C · Σ_c w[c]·log softmax(xₙ)[c] (E23); mean over Σ w[tₙ]."""
-    logp = P.log_softmax(x, axis=1)
+    logp = P.log_softmax(_planes(x, target), axis=1)
     main = nll_definition(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0.0:
         return main
-    w, _ = _class_weights(target.array, weight, ignore_index, x.array.dtype, x.array.shape[1])
-    classes = x.array.shape[1]
+    w, _ = _class_weights(target.array, weight, ignore_index, x.array.dtype)
+    classes = logp.array.shape[1]
     weighted = logp if weight is None else P.mul(logp, weight.array.reshape(1, -1, 1))
     smooth = P.neg(P.sum_(weighted, axes=(1,)))
     smooth = P.where(target.array != ignore_index, smooth, 0)
@@ -87,59 +94,59 @@ def cross_entropy_definition(
     return P.add(P.mul(main, 1.0 - label_smoothing), P.mul(smooth, label_smoothing / classes))
 
 
-def _cross_entropy_forward(x: Array, target: Array, weight: Array | None, **options: Any) -> tuple[Array, Array]:
+def _cross_entropy_forward(x: Array, target: Array, weight: Array | None, **options: Any) -> tuple[Array, Any]:
     return kernels_for(x).cross_entropy_forward(x, target, weight, **options)
 
 
 def _cross_entropy_backward(
-    dy: Array, inputs: list[Any], cache: Array, needs: list[bool], **options: Any
+    dy: Array, inputs: list[Any], cache: Any, needs: list[bool], **options: Any
 ) -> list[Array | None]:
     x, target, weight = inputs
     return [kernels_for(dy).cross_entropy_backward(dy, x, cache, target, weight, **options), None, None]
 
 
-def _nll_forward(logp: Array, target: Array, weight: Array | None, **options: Any) -> tuple[Array, None]:
-    return kernels_for(logp).nll_forward(logp, target, weight, **options), None
+def _nll_forward(logp: Array, target: Array, weight: Array | None, **options: Any) -> tuple[Array, float]:
+    return kernels_for(logp).nll_forward(logp, target, weight, **options)
 
 
-def _nll_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], **options: Any) -> list[Array | None]:
+def _nll_backward(dy: Array, inputs: list[Any], cache: float, needs: list[bool], **options: Any) -> list[Array | None]:
     logp, target, weight = inputs
-    return [kernels_for(dy).nll_backward(dy, target, weight, num_classes=logp.shape[1], **options), None, None]
+    return [kernels_for(dy).nll_backward(dy, cache, target, weight, shape=logp.shape, **options), None, None]
 
 
 _cross_entropy = Fused("cross_entropy", cross_entropy_definition, _cross_entropy_forward, _cross_entropy_backward)
 _nll = Fused("nll_loss", nll_definition, _nll_forward, _nll_backward)
 
 
-def _layout(
+def _checked(
     where: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    """Input as (N, C, M), target as (N, M) in int64, and the shape of the unreduced loss; everything checked."""
+    """Input, target as (N, M) in int64, and the shape of the unreduced loss; everything checked."""
     x = floating(where, "input", input)
-    shape = x.array.shape
-    if x.ndim == 0:
+    shape, labels = x.array.shape, target.array
+    if not shape:
         raise ShapeError(f"{where}: input must be (C,) or (N, C, …), got a 0-d tensor")
-    classes = shape[0] if x.ndim == 1 else shape[1]
-    expected = () if x.ndim == 1 else (shape[0], *shape[2:])
-    if target.array.dtype.kind not in "iu":
+    classes = shape[0] if len(shape) == 1 else shape[1]
+    expected = () if len(shape) == 1 else (shape[0], *shape[2:])
+    if labels.dtype.kind not in "iu":
         raise DtypeError(f"{where}: class-index targets must be of an integer dtype, got {target.dtype}")
-    if target.array.shape != expected:
+    if labels.shape != expected:
         raise ShapeError(
-            f"{where}: target must have shape {expected} for input of shape {tuple(shape)}, "
-            f"got {tuple(target.array.shape)}"
+            f"{where}: target must have shape {expected} for input of shape {tuple(shape)}, got {tuple(labels.shape)}"
         )
     if weight is not None:
         same_dtype(where, input=x, weight=weight)
         if weight.array.shape != (classes,):
             raise ShapeError(f"{where}: weight must have shape ({classes},), got {tuple(weight.array.shape)}")
-    labels = target.array
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
-    if wrong.any():
-        raise RangeError(f"{where}: target {labels[wrong].flat[0]} is outside 0 … {classes - 1}")
-    n = 1 if x.ndim == 1 else shape[0]
-    rest = math.prod(shape[2:])
-    flat = P.reshape(target if target.array.dtype == np.int64 else P.cast(target, dtype=np.int64), shape=(n, rest))
-    return P.reshape(x, shape=(n, classes, rest)), flat, expected
+    if labels.dtype != np.int64:
+        labels = labels.astype(np.int64)
+    if labels.size and labels.view(np.uint64).max() >= classes:  # as unsigned numbers negative ones are large
+        wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+        if wrong.any():
+            raise RangeError(f"{where}: target {labels[wrong].flat[0]} is outside 0 … {classes - 1}")
+    flat = new_tensor(labels.reshape(1 if len(shape) == 1 else shape[0], math.prod(shape[2:])))
+    flat.memory = target.memory  # a later change in place is seen by the backward
+    return x, flat, expected
 
 
 def cross_entropy(
@@ -169,7 +176,7 @@ def cross_entropy(
         raise OptionError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if t.is_floating_point():
         return _cross_entropy_probabilities(x, t, weight, reduction, label_smoothing)
-    logits, labels, shape = _layout("cross_entropy", x, t, weight, ignore_index)
+    logits, labels, shape = _checked("cross_entropy", x, t, weight, ignore_index)
     y: Tensor = _cross_entropy(
         logits,
         labels,
@@ -211,7 +218,7 @@ def nll_loss(
 ) -> Tensor:
     """−w[t]·x[t] for log-probabilities x: the second half of cross_entropy, with its shapes and options."""
     reduction = _reduction("nll_loss", reduction, size_average, reduce)
-    logp, labels, shape = _layout("nll_loss", input, tensor_of("nll_loss", "target", target), weight, ignore_index)
+    logp, labels, shape = _checked("nll_loss", input, tensor_of("nll_loss", "target", target), weight, ignore_index)
     y: Tensor = _nll(logp, labels, weight, ignore_index=int(ignore_index), reduction=reduction)
     return P.reshape(y, shape=shape) if reduction == "none" else y
 
@@ -298,7 +305,9 @@ def _bce_forward(
 
 
 def _bce_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], *, reduction: str) -> list[Any]:
-    dx, dtarget = kernels_for(dy).bce_with_logits_backward(dy, *inputs, reduction=reduction)
+    kernels, (x, y, *factors) = kernels_for(dy), inputs
+    dx = kernels.bce_with_logits_backward(dy, x, y, *factors, reduction=reduction) if needs[0] else None
+    dtarget = kernels.bce_with_logits_grad_target(dy, x, *factors, reduction=reduction) if needs[1] else None
     return [dx, dtarget, None, None]
 
 

@@ -4,7 +4,20 @@ Arrays are positional, options keyword-only; results are new arrays, but for the
 serve float32 and float64. Callers have checked shapes, options and indices.
 """
 
+from .activation import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
 from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward, nll_backward, nll_forward
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
 from .foreach import table_norm, table_scale_
@@ -13,12 +26,9 @@ from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_
 from .loss import (
     bce_with_logits_backward,
     bce_with_logits_forward,
-    cross_entropy_backward,
-    cross_entropy_forward,
+    bce_with_logits_grad_target,
     mse_backward,
     mse_forward,
-    nll_backward,
-    nll_forward,
 )
 from .matmul import matmul
 from .norm import batch_norm_backward, batch_norm_forward
@@ -34,6 +44,7 @@ from .pool import (
     max_pool_forward,
 )
 from .random import philox_u32
+from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .table import Table
 from .threads import get_num_threads, set_num_threads
 
@@ -50,6 +61,7 @@ __all__ = [
     "batch_norm_forward",
     "bce_with_logits_backward",
     "bce_with_logits_forward",
+    "bce_with_logits_grad_target",
     "cache_dir",
     "conv_forward",
     "conv_grad_bias",
@@ -61,11 +73,15 @@ __all__ = [
     "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
     "get_num_threads",
     "linear_forward",
     "linear_grad_bias",
     "linear_grad_input",
     "linear_grad_weight",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
@@ -74,8 +90,18 @@ __all__ = [
     "nll_backward",
     "nll_forward",
     "philox_u32",
+    "relu_backward",
+    "relu_forward",
     "set_num_threads",
     "sgd_step_",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_backward",
+    "softmax_forward",
     "table_norm",
     "table_scale_",
+    "tanh_backward",
+    "tanh_forward",
 ]

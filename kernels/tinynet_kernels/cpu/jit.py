@@ -40,11 +40,16 @@ _UNUSED_AFTER = 30 * 24 * 3600.0
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def inner(function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",)) -> Any:
-    """A function that kernels call; it becomes part of each kernel's code."""
+def inner(
+    function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",), always: bool = False
+) -> Any:
+    """A function that kernels call; it becomes part of each kernel's code, if `always` however long it is.
+
+    A loop with a call that is left in it does not vectorise.
+    """
     if function is None:
-        return functools.partial(inner, fastmath=fastmath)
-    return numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(function)
+        return functools.partial(inner, fastmath=fastmath, always=always)
+    return numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath), forceinline=always)(function)
 
 
 class Kernel:

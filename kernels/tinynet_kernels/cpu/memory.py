@@ -30,6 +30,16 @@ _LOOKS = 64  # buffers looked at in turn, and as many more among the rest, befor
 _DEFAULT_LIMIT = 1 << 32
 
 
+class Buffer(np.ndarray[Any, Any]):
+    """The memory of an array from the pool.
+
+    A class of its own, so that NumPy makes the base of a view the array that it views, and not what is below that:
+    an array whose base is a Buffer is no view.
+    """
+
+    pooled = True
+
+
 class Pool:
     """Buffers by size; `limit` bounds the bytes of all of them, in use or free."""
 
@@ -71,9 +81,9 @@ class Pool:
         if self.held + size > self.limit:
             self.unpooled += 1
             return None
-        whole = np.empty(size + _ALIGNMENT, np.uint8)
+        whole = Buffer((size + _ALIGNMENT,), np.uint8)
         start = -whole.ctypes.data % _ALIGNMENT
-        buffer = np.frombuffer(whole.data[start : start + size], np.uint8)
+        buffer: Any = whole[start : start + size]
         row.append(buffer)
         self.held += size
         self.made += 1

@@ -125,9 +125,9 @@ erf: Primitive = Primitive(
     dx=lambda dz, x: mul(dz, mul(exp(neg(mul(x, x))), 2.0 / math.sqrt(math.pi))),
 )
 
-# max(x, 0), which keeps NaN; the subgradient at 0 is 0
+# max(0, x), which keeps NaN, and −0 in this order; the subgradient at 0 is 0
 relu: Primitive = Primitive(
-    "relu", lambda x: np.maximum(x, x.dtype.type(0)), promote=None, dx=lambda dz, z: where(le(z, 0), 0, dz)
+    "relu", lambda x: np.maximum(x.dtype.type(0), x), promote=None, dx=lambda dz, z: where(le(z, 0), 0, dz)
 )
 
 absolute: Primitive = Primitive("abs", np.absolute, promote=None, dx=lambda dz, x: mul(dz, sign(x)))
