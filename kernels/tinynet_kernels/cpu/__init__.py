@@ -20,7 +20,7 @@ from .loss import (
     nll_forward,
 )
 from .matmul import matmul
-from .norm import batch_norm_backward, batch_norm_forward
+from .norm import batch_norm_apply, batch_norm_backward, batch_norm_forward, channel_statistics
 from .optim import adam_step_, sgd_step_
 from .pool import (
     adaptive_avg_pool_backward,
@@ -33,6 +33,7 @@ from .pool import (
     max_pool_forward,
 )
 from .random import philox_u32
+from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
@@ -43,11 +44,13 @@ __all__ = [
     "adaptive_max_pool_forward",
     "avg_pool_backward",
     "avg_pool_forward",
+    "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",
     "bce_with_logits_backward",
     "bce_with_logits_forward",
     "cache_dir",
+    "channel_statistics",
     "conv_forward",
     "conv_grad_bias",
     "conv_grad_input",
@@ -59,6 +62,10 @@ __all__ = [
     "embedding_backward",
     "embedding_forward",
     "get_num_threads",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "linear_forward",
     "linear_grad_bias",
     "linear_grad_input",
