@@ -173,7 +173,7 @@ def run(
                     g = fit(node, i, g, edge, graph)
                 if anomaly.detect and anomaly.check_nan:
                     check_nan(node, i, g)
-                fresh = not graph and g is not dz and g.base is None and node.op.fresh
+                fresh = not graph and g is not dz and node.op.fresh and (g.base is None or node.op.fused)
                 deliver(edge, g, fresh, arrived, owned, graph)
     finally:
         ERRORS.reset(token)

@@ -79,6 +79,7 @@ class Context:
 class _Applied:
     """The operation of one call: the engine asks it for gradients."""
 
+    fused = False
     fresh = False  # a user's backward may return any array
 
     def __init__(self, function: type[Function], ctx: Context, outputs: int) -> None:

@@ -34,7 +34,7 @@ Array = np.ndarray[Any, Any]
 class Fused:
     """An operation with kernels and a definition."""
 
-    fresh = True
+    fresh = fused = True  # kernels return new arrays; over a pool's buffer these have a base
 
     def __init__(
         self,

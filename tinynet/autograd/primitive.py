@@ -61,6 +61,7 @@ class Primitive:
     """An operation on arrays with its gradients. `promote`: None (as they come), "same" (to one dtype), or "float"
     (to one floating-point dtype). `view`: the result may share its input's memory."""
 
+    fused = False
     fresh = True  # an array that a gradient returns is either its argument or nobody else's
 
     def __init__(

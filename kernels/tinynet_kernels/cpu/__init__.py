@@ -25,12 +25,16 @@ from .optim import adam_step_, sgd_step_
 from .pool import (
     adaptive_avg_pool_backward,
     adaptive_avg_pool_forward,
-    adaptive_max_pool_backward,
-    adaptive_max_pool_forward,
     avg_pool_backward,
     avg_pool_forward,
+)
+from .pool_max import (
+    adaptive_max_pool_backward,
+    adaptive_max_pool_forward,
+    adaptive_max_pool_indices,
     max_pool_backward,
     max_pool_forward,
+    max_pool_indices,
 )
 from .random import philox_u32
 from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
@@ -42,6 +46,7 @@ __all__ = [
     "adaptive_avg_pool_forward",
     "adaptive_max_pool_backward",
     "adaptive_max_pool_forward",
+    "adaptive_max_pool_indices",
     "avg_pool_backward",
     "avg_pool_forward",
     "batch_norm_apply",
@@ -73,6 +78,7 @@ __all__ = [
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
+    "max_pool_indices",
     "mse_backward",
     "mse_forward",
     "nll_backward",

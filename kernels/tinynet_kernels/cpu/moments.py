@@ -1,8 +1,9 @@
-"""Mean and variance of many numbers: the corrected two-pass algorithm.
+"""Mean and variance of many numbers.
 
-A first pass gives the mean within rounding, `centre`; a second one sums d = x − centre and d². Then mean = centre + Σd / n
-and var = Σd² / n − (Σd / n)², where the corrections undo what rounding did to `centre`: a large mean costs no digits.
-Sums are of the array's dtype within a block and of float64 across blocks, in a fixed order.
+With d = x − centre, mean = centre + Σd / n and var = Σd² / n − (Σd / n)². The first centre is one of the numbers; if it
+lies more than two standard deviations from the mean, a second pass takes the mean found. So a large mean costs no
+digits, and most data are read once. Sums are of the array's dtype within a block and of float64 across blocks, in a
+fixed order; where the squares would leave the range of float32, all is float64.
 
 Source: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", The American Statistician 37, 1983.
 """
@@ -15,6 +16,7 @@ from .jit import inner
 
 _BLOCK = 4096  # elements
 _ROWS = 64  # rows of a block of columns
+_NEAR = 0.8  # of Σd², the part that (Σd)² / n may be: Σd² = n·(var + offset²), so offset² < 4·var
 _LOW, _HIGH = 1e-30, 1e37  # beyond, the squares of float32 lose digits or overflow
 
 SUMS = ("contract", "reassoc", "nsz")
@@ -24,62 +26,70 @@ SUMS = ("contract", "reassoc", "nsz")
 def statistics(x, c):  # type: ignore[no-untyped-def]
     """Mean and biased variance of x[:, c, :]; x (N, C, S)."""
     count = x.shape[0] * x.shape[2]
-    total = 0.0
-    for n in range(x.shape[0]):
-        total += line_sum(x[n, c])
-    rough = total / count
-    centre = x.dtype.type(rough)
+    share = 1.0 / count
+    centre = x[0, c, 0]
     total, square = 0.0, 0.0
-    for n in range(x.shape[0]):
-        first, second = _line_moments(x[n, c], centre)
-        total, square = total + first, square + second
+    for attempt in range(2):  # one place that calls: compiled into this function
+        total, square = _moments(x, c, centre)
+        if attempt == 1 or total * total * share <= square * _NEAR:
+            break
+        centre = x.dtype.type(centre + total * share)
     if not _LOW < square < _HIGH:
-        total, square = 0.0, 0.0
-        for n in range(x.shape[0]):
-            first, second = _wide_moments(x[n, c], np.float64(centre))
-            total, square = total + first, square + second
-    return combined(total, square, count, rough, np.float64(centre))
+        return _wide_statistics(x, c, np.float64(centre), count)
+    offset = total * share
+    return centre + offset, max(square * share - offset * offset, 0.0)
 
 
 @inner
-def combined(total, square, count, rough, centre):  # type: ignore[no-untyped-def]
-    """Mean and variance from Σd and Σd² around `centre`."""
-    if not np.isfinite(total):
-        return rough, np.nan
-    offset = total / count
+def _wide_statistics(x, c, centre, count):  # type: ignore[no-untyped-def]
+    """The same in float64, where squares leave the range of float32; NaN where an element is not finite."""
+    offset = 0.0
+    for _ in range(2):
+        total, square = 0.0, 0.0
+        centre += offset
+        for n in range(x.shape[0]):
+            first, second = _wide_moments(x, n, c, centre)
+            total, square = total + first, square + second
+        offset = total / count
     return centre + offset, max(square / count - offset * offset, 0.0)
 
 
+@inner
+def _moments(x, c, centre):  # type: ignore[no-untyped-def]
+    total, square = 0.0, 0.0
+    for n in range(x.shape[0]):
+        first, second = _line_moments(x, n, c, centre)
+        total, square = total + first, square + second
+    return total, square
+
+
+@inner
+def mean_square(x, r):  # type: ignore[no-untyped-def]
+    """Σ x² / n of x[0, r, :]."""
+    square = _squares(x, r)
+    if not _LOW < square < _HIGH:
+        square = _wide_moments(x, 0, r, 0.0)[1]
+    return square / x.shape[2]
+
+
 @inner(fastmath=SUMS)
-def line_sum(line):  # type: ignore[no-untyped-def]
-    """Σ x of a 1-D array."""
-    result = 0.0
-    for lo in range(0, line.size, _BLOCK):
-        part = line[lo : lo + _BLOCK]
-        total = line.dtype.type(0)
-        for i in range(part.size):
-            total += part[i]
-        result += total
+def _squares(x, r):  # type: ignore[no-untyped-def]
+    result, size = 0.0, np.uintp(x.shape[2])
+    for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
+        square = x.dtype.type(0)
+        for i in range(min(np.uintp(_BLOCK), size - lo)):
+            square += x[0, r, lo + i] * x[0, r, lo + i]
+        result += square
     return result
 
 
 @inner(fastmath=SUMS)
-def mean_square(line):  # type: ignore[no-untyped-def]
-    """Σ x² / n of a 1-D array."""
-    result = _line_moments(line, line.dtype.type(0))[1]
-    if not _LOW < result < _HIGH:
-        result = _wide_moments(line, 0.0)[1]
-    return result / line.size
-
-
-@inner(fastmath=SUMS)
-def _line_moments(line, centre):  # type: ignore[no-untyped-def]
-    first, second = 0.0, 0.0
-    for lo in range(0, line.size, _BLOCK):
-        part = line[lo : lo + _BLOCK]
-        total, square = line.dtype.type(0), line.dtype.type(0)
-        for i in range(part.size):
-            d = part[i] - centre
+def _line_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
+    first, second, size = 0.0, 0.0, np.uintp(x.shape[2])
+    for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
+        total, square = x.dtype.type(0), x.dtype.type(0)
+        for i in range(min(np.uintp(_BLOCK), size - lo)):
+            d = x[n, c, lo + i] - centre
             total += d
             square += d * d
         first += total
@@ -88,25 +98,24 @@ def _line_moments(line, centre):  # type: ignore[no-untyped-def]
 
 
 @inner(fastmath=SUMS)
-def _wide_moments(line, centre):  # type: ignore[no-untyped-def]
+def _wide_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
     total, square = 0.0, 0.0
-    for i in range(line.size):
-        d = line[i] - centre
+    for i in range(x.shape[2]):
+        d = x[n, c, i] - centre
         total += d
         square += d * d
     return total, square
 
 
 @inner(fastmath=SUMS)
-def line_products(dy, x, centre):  # type: ignore[no-untyped-def]
-    """Σ dy and Σ dy · (x − centre) of two 1-D arrays."""
-    first, second = 0.0, 0.0
-    for lo in range(0, x.size, _BLOCK):
-        left, right = dy[lo : lo + _BLOCK], x[lo : lo + _BLOCK]
+def line_products(dy, x, n, c, centre):  # type: ignore[no-untyped-def]
+    """Σ dy and Σ dy · (x − centre) of dy[n, c, :] and x[n, c, :]."""
+    first, second, size = 0.0, 0.0, np.uintp(x.shape[2])
+    for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
         total, product = x.dtype.type(0), x.dtype.type(0)
-        for i in range(left.size):
-            total += left[i]
-            product += left[i] * (right[i] - centre)
+        for i in range(min(np.uintp(_BLOCK), size - lo)):
+            total += dy[n, c, lo + i]
+            product += dy[n, c, lo + i] * (x[n, c, lo + i] - centre)
         first += total
         second += product
     return first, second
@@ -114,69 +123,62 @@ def line_products(dy, x, centre):  # type: ignore[no-untyped-def]
 
 @inner
 def column_statistics(x, lo, hi, size, mean, var):  # type: ignore[no-untyped-def]
-    """Mean and biased variance of the channels lo … hi − 1 of x (N, C · size), `size` columns each, into mean and var."""
-    columns = slice(lo * size, hi * size)
+    """Mean and biased variance of the channels lo … hi − 1 of x (N, C, size), into mean and var."""
     width = (hi - lo) * size
-    centre = np.zeros(width, x.dtype)
-    totals, squares = column_moments(x, columns, centre)
+    rows = x.reshape(x.shape[0], x.shape[1] * size)
     count = x.shape[0] * size
-    rough = np.empty(hi - lo, np.float64)
+    centre = np.empty(width, x.dtype)
     for k in range(hi - lo):
-        rough[k] = totals[k * size : (k + 1) * size].sum() / count
-        centre[k * size : (k + 1) * size] = rough[k]
-    totals, squares = column_moments(x, columns, centre)
-    for k in range(hi - lo):
-        part = slice(k * size, (k + 1) * size)
-        total, square = totals[part].sum(), squares[part].sum()
-        if not _LOW < square < _HIGH:
-            total, square = 0.0, 0.0
-            for n in range(x.shape[0]):
-                first, second = _wide_moments(x[n, (lo + k) * size : (lo + k + 1) * size], np.float64(centre[k * size]))
-                total, square = total + first, square + second
-        mean[lo + k], var[lo + k] = combined(total, square, count, rough[k], np.float64(centre[k * size]))
+        centre[k * size : (k + 1) * size] = x[0, lo + k, 0]
+    totals, squares = np.empty(width, np.float64), np.empty(width, np.float64)
+    for attempt in range(2):
+        column_moments(rows, lo * size, centre, totals, squares)
+        near = True
+        for k in range(hi - lo):
+            part = slice(k * size, (k + 1) * size)
+            offset, square = totals[part].sum() / count, squares[part].sum()
+            mean[lo + k] = centre[k * size] + offset
+            var[lo + k] = max(square / count - offset * offset, 0.0)
+            if not _LOW < square < _HIGH:
+                mean[lo + k], var[lo + k] = _wide_statistics(x, lo + k, np.float64(centre[k * size]), count)
+            elif attempt == 0 and offset * offset * count > square * _NEAR:
+                centre[part] = x.dtype.type(mean[lo + k])
+                near = False
+        if near:
+            break
 
 
 @inner
-def column_moments(x, columns, centre):  # type: ignore[no-untyped-def]
-    """Σd and Σd² of each column, float64; sums of the array's dtype within 64 rows."""
-    width = centre.size
-    totals, squares = np.zeros(width, np.float64), np.zeros(width, np.float64)
-    total, square = np.zeros(width, x.dtype), np.zeros(width, x.dtype)
+def column_moments(x, begin, centre, totals, squares):  # type: ignore[no-untyped-def]
+    """Σd and Σd² of the columns from `begin` on, float64; sums of the array's dtype within 64 rows."""
+    totals.fill(0)
+    squares.fill(0)
+    total, square = np.zeros(centre.size, x.dtype), np.zeros(centre.size, x.dtype)
+    lo = np.uintp(begin)
     for n in range(x.shape[0]):
-        _add_moments(x[n, columns], centre, total, square)
+        for j in range(np.uintp(centre.size)):
+            d = x[n, lo + j] - centre[j]
+            total[j] += d
+            square[j] += d * d
         if n % _ROWS == _ROWS - 1 or n == x.shape[0] - 1:
             _flush(total, totals)
             _flush(square, squares)
-    return totals, squares
 
 
 @inner
-def _add_moments(line, centre, total, square):  # type: ignore[no-untyped-def]
-    for j in range(line.size):
-        d = line[j] - centre[j]
-        total[j] += d
-        square[j] += d * d
-
-
-@inner
-def column_products(dy, x, columns, centre):  # type: ignore[no-untyped-def]
-    """Σ dy and Σ dy · (x − centre) of each column, as `column_moments`."""
-    width = centre.size
-    totals, products = np.zeros(width, np.float64), np.zeros(width, np.float64)
-    total, product = np.zeros(width, x.dtype), np.zeros(width, x.dtype)
+def column_products(dy, x, begin, centre):  # type: ignore[no-untyped-def]
+    """Σ dy and Σ dy · (x − centre) of the columns from `begin` on, as `column_moments`."""
+    totals, products = np.zeros(centre.size, np.float64), np.zeros(centre.size, np.float64)
+    total, product = np.zeros(centre.size, x.dtype), np.zeros(centre.size, x.dtype)
+    lo = np.uintp(begin)
     for n in range(x.shape[0]):
-        _add_products(dy[n, columns], x[n, columns], centre, total, product)
+        for j in range(np.uintp(centre.size)):
+            total[j] += dy[n, lo + j]
+            product[j] += dy[n, lo + j] * (x[n, lo + j] - centre[j])
         if n % _ROWS == _ROWS - 1 or n == x.shape[0] - 1:
             _flush(total, totals)
             _flush(product, products)
     return totals, products
-
-
-@inner
-def _add_products(grad, line, centre, total, product):  # type: ignore[no-untyped-def]
-    for j in range(line.size):
-        total[j] += grad[j]
-        product[j] += grad[j] * (line[j] - centre[j])
 
 
 @inner

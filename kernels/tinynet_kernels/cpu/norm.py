@@ -34,8 +34,12 @@ def channel_statistics(x: Array) -> tuple[Array, Array]:
     """Mean and biased variance (C,), float64, of the channels of x (N, C, *spatial). As `batch_norm_forward`."""
     channels, size = x.shape[1], product(x.shape[2:])
     mean, var = empty((channels,), np.float64), empty((channels,), np.float64)
-    if size < _SHORT:
-        _column_statistics(x.size * 3, contiguous(x).reshape(x.shape[0], -1), size, _per_block(size), mean, var)
+    if not x.size:
+        mean.fill(np.nan)
+        var.fill(np.nan)
+    elif size < _SHORT:
+        lines = contiguous(x).reshape(*x.shape[:2], size)
+        _column_statistics(x.size * 3, lines, _per_block(size), mean, var)
     else:
         _channel_statistics(x.size * 3, contiguous(x).reshape(*x.shape[:2], size), mean, var)
     return mean, var
@@ -105,34 +109,34 @@ def _channel_statistics(x, mean, var):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _column_statistics(x, size, per_block, mean, var):  # type: ignore[no-untyped-def]
+def _column_statistics(x, per_block, mean, var):  # type: ignore[no-untyped-def]
     for block in prange((mean.size + per_block - 1) // per_block):
-        column_statistics(x, block * per_block, min((block + 1) * per_block, mean.size), size, mean, var)
+        column_statistics(x, block * per_block, min((block + 1) * per_block, mean.size), x.shape[2], mean, var)
 
 
 @kernel
 def _apply_lines(x, centre, slope, shift, y):  # type: ignore[no-untyped-def]
     for n in prange(x.shape[0]):
         for c in range(x.shape[1]):
-            _apply_line(x[n, c], centre[c], slope[c], shift[c], y[n, c])
+            _apply_line(x, n, c, centre[c], slope[c], shift[c], y)
 
 
 @inner
-def _apply_line(line, centre, slope, shift, out):  # type: ignore[no-untyped-def]
-    for i in range(line.size):
-        out[i] = (line[i] - centre) * slope + shift
+def _apply_line(x, n, c, centre, slope, shift, y):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[2]):
+        y[n, c, i] = (x[n, c, i] - centre) * slope + shift
 
 
 @kernel
 def _apply_rows(x, centre, slope, shift, y):  # type: ignore[no-untyped-def]
     for n in prange(x.shape[0]):
-        _apply_row(x[n], centre, slope, shift, y[n])
+        _apply_row(x, n, centre, slope, shift, y)
 
 
 @inner
-def _apply_row(row, centre, slope, shift, out):  # type: ignore[no-untyped-def]
-    for j in range(row.size):
-        out[j] = (row[j] - centre[j]) * slope[j] + shift[j]
+def _apply_row(x, n, centre, slope, shift, y):  # type: ignore[no-untyped-def]
+    for j in range(centre.size):
+        y[n, j] = (x[n, j] - centre[j]) * slope[j] + shift[j]
 
 
 @kernel
@@ -141,15 +145,13 @@ def _backward_lines(dy, x, w, mean, rstd, training, dx, dw, db):  # type: ignore
         centre = x.dtype.type(mean[c])
         total, products = 0.0, 0.0
         for n in range(x.shape[0]):
-            first, second = line_products(dy[n, c], x[n, c], centre)
+            first, second = line_products(dy, x, n, c, centre)
             total, products = total + first, products + second
         factor, slope, shift = _coefficients(
             total, products, x.shape[0] * x.shape[2], w, mean, rstd, centre, training, c, dw, db
         )
         for n in range(x.shape[0]):
-            input_gradient(
-                dy[n, c], x[n, c], x.dtype.type(factor), x.dtype.type(slope), x.dtype.type(shift), centre, dx[n, c]
-            )
+            input_gradient(dy, x, n, c, factor, slope, shift, centre, dx)
 
 
 @inner
@@ -168,10 +170,11 @@ def _coefficients(total, products, count, w, mean, rstd, centre, training, c, dw
 
 
 @inner
-def input_gradient(dy, x, factor, slope, shift, centre, dx):  # type: ignore[no-untyped-def]
-    """``dx = factor · dy − (x − centre) · slope − shift`` of 1-D arrays."""
-    for i in range(dx.size):
-        dx[i] = factor * dy[i] - ((x[i] - centre) * slope + shift)
+def input_gradient(dy, x, n, c, factor, slope, shift, centre, dx):  # type: ignore[no-untyped-def]
+    """``dx = factor · dy − (x − centre) · slope − shift`` of the lines [n, c, :]."""
+    f, s, t = x.dtype.type(factor), x.dtype.type(slope), x.dtype.type(shift)
+    for i in range(dx.shape[2]):
+        dx[n, c, i] = f * dy[n, c, i] - ((x[n, c, i] - centre) * s + t)
 
 
 @kernel
@@ -183,12 +186,12 @@ def _backward_columns(dy, x, w, mean, rstd, training, size, per_block, dx, dw, d
 
 @inner
 def _backward_block(dy, x, w, mean, rstd, training, size, lo, hi, dx, dw, db):  # type: ignore[no-untyped-def]
-    columns, width = slice(lo * size, hi * size), (hi - lo) * size
+    width = (hi - lo) * size
     centre, factor = np.empty(width, x.dtype), np.empty(width, x.dtype)
     slope, shift = np.empty(width, x.dtype), np.empty(width, x.dtype)
     for k in range(hi - lo):
         centre[k * size : (k + 1) * size] = mean[lo + k]
-    totals, products = column_products(dy, x, columns, centre)
+    totals, products = column_products(dy, x, lo * size, centre)
     for k in range(hi - lo):
         part = slice(k * size, (k + 1) * size)
         middle = x.dtype.type(mean[lo + k])
@@ -197,10 +200,10 @@ def _backward_block(dy, x, w, mean, rstd, training, size, lo, hi, dx, dw, db):  
         )
         factor[part], slope[part], shift[part] = f, s, t
     for n in range(x.shape[0]):
-        _row_gradient(dy[n, columns], x[n, columns], factor, slope, shift, centre, dx[n, columns])
+        _row_gradient(dy, x, n, np.uintp(lo * size), factor, slope, shift, centre, dx)
 
 
 @inner
-def _row_gradient(dy, x, factor, slope, shift, centre, dx):  # type: ignore[no-untyped-def]
-    for j in range(dx.size):
-        dx[j] = factor[j] * dy[j] - ((x[j] - centre[j]) * slope[j] + shift[j])
+def _row_gradient(dy, x, n, lo, factor, slope, shift, centre, dx):  # type: ignore[no-untyped-def]
+    for j in range(np.uintp(centre.size)):
+        dx[n, lo + j] = factor[j] * dy[n, lo + j] - ((x[n, lo + j] - centre[j]) * slope[j] + shift[j])

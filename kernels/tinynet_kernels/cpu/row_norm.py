@@ -65,10 +65,10 @@ def group_norm_forward(
     rows = x.shape[0] * groups
     mean, rstd = empty((rows,), np.float64), empty((rows,), np.float64)
     if x.size:
-        shape = (1, rows, x.size // rows)
+        shape = (rows, x.shape[1] // groups, product(x.shape[2:]))
         _groups_forward(
             x.size * 4, contiguous(x).reshape(shape), optional(w, x), optional(b, x), float(eps), groups,
-            product(x.shape[2:]), y.reshape(shape), mean, rstd,
+            y.reshape(shape), mean, rstd,
         )  # fmt: skip
     else:
         mean.fill(0.0)
@@ -105,18 +105,17 @@ def _rows_forward(x, w, b, eps, centred, y, mean, rstd):  # type: ignore[no-unty
         if centred:
             middle, var = statistics(x, r)
         else:
-            middle, var = 0.0, mean_square(x[0, r])
+            middle, var = 0.0, mean_square(x, r)
         scale = 1.0 / np.sqrt(var + eps)
         mean[r], rstd[r] = middle, scale
         centre = x.dtype.type(middle)
-        rest = x.dtype.type((np.float64(centre) - middle) * scale)
-        _scale_row(x[0, r], w, b, centre, x.dtype.type(scale), rest, y[r])
+        _scale_row(x, r, w, b, centre, x.dtype.type(scale), x.dtype.type((np.float64(centre) - middle) * scale), y)
 
 
 @inner
-def _scale_row(row, w, b, centre, scale, rest, out):  # type: ignore[no-untyped-def]
-    for i in range(row.size):
-        out[i] = ((row[i] - centre) * scale + rest) * w[i] + b[i]
+def _scale_row(x, r, w, b, centre, scale, rest, y):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[2]):
+        y[r, i] = ((x[0, r, i] - centre) * scale + rest) * w[i] + b[i]
 
 
 @kernel
@@ -125,82 +124,81 @@ def _rows_backward(dy, x, w, mean, rstd, centred, dx, sums):  # type: ignore[no-
         for r in range(chunk * _ROWS, min((chunk + 1) * _ROWS, x.shape[0])):
             centre, scale = x.dtype.type(mean[r]), x.dtype.type(rstd[r])
             rest = x.dtype.type((np.float64(centre) - mean[r]) * rstd[r])
-            total, product = _row_products(dy[r], x[r], w, centre, scale, rest)
-            _add_row(dy[r], x[r], centre, scale, rest, sums[chunk, 0], sums[chunk, 1])
+            total, product = _row_products(dy, x, r, w, centre, scale, rest)
             slope = scale * x.dtype.type(product / x.shape[1])
             shift = scale * x.dtype.type(total / x.shape[1]) if centred else x.dtype.type(0)
-            _row_gradient(dy[r], x[r], w, centre, scale, rest, slope, shift, dx[r])
+            _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx)
+            _add_row(dy, x, r, centre, scale, rest, sums, chunk)
 
 
 @inner(fastmath=SUMS)
-def _row_products(dy, x, w, centre, scale, rest):  # type: ignore[no-untyped-def]
+def _row_products(dy, x, r, w, centre, scale, rest):  # type: ignore[no-untyped-def]
+    """Σg and Σ(g · x̂) of a row."""
     total, product = x.dtype.type(0), x.dtype.type(0)
-    for i in range(x.size):
-        g = dy[i] * w[i]
+    for i in range(x.shape[1]):
+        g = dy[r, i] * w[i]
         total += g
-        product += g * ((x[i] - centre) * scale + rest)
+        product += g * ((x[r, i] - centre) * scale + rest)
     return total, product
 
 
 @inner
-def _add_row(dy, x, centre, scale, rest, dw, db):  # type: ignore[no-untyped-def]
-    for i in range(x.size):
-        dw[i] += dy[i] * ((x[i] - centre) * scale + rest)
-        db[i] += dy[i]
+def _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[1]):
+        dx[r, i] = dy[r, i] * w[i] * scale - (((x[r, i] - centre) * scale + rest) * slope + shift)
 
 
 @inner
-def _row_gradient(dy, x, w, centre, scale, rest, slope, shift, dx):  # type: ignore[no-untyped-def]
-    for i in range(x.size):
-        dx[i] = dy[i] * w[i] * scale - (((x[i] - centre) * scale + rest) * slope + shift)
+def _add_row(dy, x, r, centre, scale, rest, sums, chunk):  # type: ignore[no-untyped-def]
+    """Adds dy · x̂ and dy to the sums of the chunk."""
+    for i in range(x.shape[1]):
+        sums[chunk, 0, i] += dy[r, i] * ((x[r, i] - centre) * scale + rest)
+        sums[chunk, 1, i] += dy[r, i]
 
 
 @kernel
-def _groups_forward(x, w, b, eps, groups, size, y, mean, rstd):  # type: ignore[no-untyped-def]
-    for r in prange(x.shape[1]):
-        middle, var = statistics(x, r)
+def _groups_forward(x, w, b, eps, groups, y, mean, rstd):  # type: ignore[no-untyped-def]
+    for r in prange(x.shape[0]):
+        middle, var = statistics(x.reshape(1, x.shape[0], x.shape[1] * x.shape[2]), r)
         scale = 1.0 / np.sqrt(var + eps)
         mean[r], rstd[r] = middle, scale
         centre = x.dtype.type(middle)
-        channels = x.shape[2] // size
-        for d in range(channels):
-            c = r % groups * channels + d
+        for d in range(x.shape[1]):
+            c = r % groups * x.shape[1] + d
             slope = scale * w[c] if w.size > 0 else scale
             shift = (np.float64(centre) - middle) * slope
             if b.size > 0:
                 shift += b[c]
-            plane = slice(d * size, (d + 1) * size)
-            _scale_plane(x[0, r, plane], centre, x.dtype.type(slope), x.dtype.type(shift), y[0, r, plane])
+            _scale_plane(x, r, d, centre, x.dtype.type(slope), x.dtype.type(shift), y)
 
 
 @inner
-def _scale_plane(line, centre, slope, shift, out):  # type: ignore[no-untyped-def]
-    for i in range(line.size):
-        out[i] = (line[i] - centre) * slope + shift
+def _scale_plane(x, r, d, centre, slope, shift, y):  # type: ignore[no-untyped-def]
+    for i in range(x.shape[2]):
+        y[r, d, i] = (x[r, d, i] - centre) * slope + shift
 
 
 @kernel
 def _groups_backward(dy, x, w, mean, rstd, groups, dx, sums):  # type: ignore[no-untyped-def]
     for r in prange(x.shape[0]):
-        _group_backward(dy[r], x[r], w, mean[r], rstd[r], r % groups * x.shape[1], dx[r], sums[0, r], sums[1, r])
+        _group_backward(dy, x, w, mean[r], rstd[r], r, r % groups * x.shape[1], dx, sums)
 
 
 @inner
-def _group_backward(dy, x, w, mean, rstd, first, dx, dw, db):  # type: ignore[no-untyped-def]
-    """One group of one image, (D, S); its channels begin at `first`."""
+def _group_backward(dy, x, w, mean, rstd, r, first, dx, sums):  # type: ignore[no-untyped-def]
+    """Row r, one group of one image; its channels begin at `first`."""
     centre = x.dtype.type(mean)
     rest = np.float64(centre) - mean
     total, products = 0.0, 0.0
-    for d in range(x.shape[0]):
-        one, two = line_products(dy[d], x[d], centre)
-        dw[d], db[d] = (two + rest * one) * rstd, one
+    for d in range(x.shape[1]):
+        one, two = line_products(dy, x, r, d, centre)
+        sums[0, r, d], sums[1, r, d] = (two + rest * one) * rstd, one
         gain = np.float64(w[first + d]) if w.size > 0 else 1.0
-        total += gain * db[d]
-        products += gain * dw[d]
-    slope = rstd * rstd * products / x.size
-    shift = rstd * total / x.size + slope * rest
-    for d in range(x.shape[0]):
+        total += gain * sums[1, r, d]
+        products += gain * sums[0, r, d]
+    count = x.shape[1] * x.shape[2]
+    slope = rstd * rstd * products / count
+    shift = rstd * total / count + slope * rest
+    for d in range(x.shape[1]):
         factor = rstd * w[first + d] if w.size > 0 else rstd
-        input_gradient(
-            dy[d], x[d], x.dtype.type(factor), x.dtype.type(slope), x.dtype.type(shift), centre, dx[d]
-        )
+        input_gradient(dy, x, r, d, factor, slope, shift, centre, dx)
