@@ -40,11 +40,19 @@ _UNUSED_AFTER = 30 * 24 * 3600.0
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def inner(function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",)) -> Any:
-    """A function that kernels call; it becomes part of each kernel's code."""
+def inner(
+    function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",), inline: bool = False
+) -> Any:
+    """A function that kernels call; it becomes part of each kernel's code.
+
+    `inline`: at every call. Otherwise the compiler decides, and a function that is called has two copies, its own and
+    the kernel's, of which a fresh kernel calls the first and one from the cache the second. Where the order of a sum is
+    the compiler's choice (`reassoc`), the two may differ in their last bits.
+    """
     if function is None:
-        return functools.partial(inner, fastmath=fastmath)
-    return numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(function)
+        return functools.partial(inner, fastmath=fastmath, inline=inline)
+    options: dict[str, Any] = {"fastmath": set(fastmath), "forceinline": inline}
+    return numba.njit(nogil=True, error_model="numpy", **options)(function)
 
 
 class Kernel:

@@ -22,7 +22,7 @@ _LOW, _HIGH = 1e-30, 1e37  # beyond, the squares of float32 lose digits or overf
 SUMS = ("contract", "reassoc", "nsz")
 
 
-@inner
+@inner(inline=True)
 def statistics(x, c):  # type: ignore[no-untyped-def]
     """Mean and biased variance of x[:, c, :]; x (N, C, S)."""
     count = x.shape[0] * x.shape[2]
@@ -40,7 +40,7 @@ def statistics(x, c):  # type: ignore[no-untyped-def]
     return centre + offset, max(square * share - offset * offset, 0.0)
 
 
-@inner
+@inner(inline=True)
 def _wide_statistics(x, c, centre, count):  # type: ignore[no-untyped-def]
     """The same in float64, where squares leave the range of float32; NaN where an element is not finite."""
     offset = 0.0
@@ -54,7 +54,7 @@ def _wide_statistics(x, c, centre, count):  # type: ignore[no-untyped-def]
     return centre + offset, max(square / count - offset * offset, 0.0)
 
 
-@inner
+@inner(inline=True)
 def _moments(x, c, centre):  # type: ignore[no-untyped-def]
     total, square = 0.0, 0.0
     for n in range(x.shape[0]):
@@ -63,7 +63,7 @@ def _moments(x, c, centre):  # type: ignore[no-untyped-def]
     return total, square
 
 
-@inner
+@inner(inline=True)
 def mean_square(x, r):  # type: ignore[no-untyped-def]
     """Σ x² / n of x[0, r, :]."""
     square = _squares(x, r)
@@ -72,7 +72,7 @@ def mean_square(x, r):  # type: ignore[no-untyped-def]
     return square / x.shape[2]
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def _squares(x, r):  # type: ignore[no-untyped-def]
     result, size = 0.0, np.uintp(x.shape[2])
     for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
@@ -83,7 +83,7 @@ def _squares(x, r):  # type: ignore[no-untyped-def]
     return result
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def _line_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
     first, second, size = 0.0, 0.0, np.uintp(x.shape[2])
     for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
@@ -97,7 +97,7 @@ def _line_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
     return first, second
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def _wide_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
     total, square = 0.0, 0.0
     for i in range(x.shape[2]):
@@ -107,7 +107,7 @@ def _wide_moments(x, n, c, centre):  # type: ignore[no-untyped-def]
     return total, square
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def line_products(dy, x, n, c, centre):  # type: ignore[no-untyped-def]
     """Σ dy and Σ dy · (x − centre) of dy[n, c, :] and x[n, c, :]."""
     first, second, size = 0.0, 0.0, np.uintp(x.shape[2])

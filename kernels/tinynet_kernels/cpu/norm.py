@@ -96,7 +96,8 @@ def _apply_given(x: Array, centre: Array, slope: Array, shift: Array, y: Array) 
     channels, size = x.shape[1], product(x.shape[2:])
     if size < _SHORT:
         wide = [np.repeat(v, size) for v in (centre, slope, shift)]
-        _apply_rows(x.size * 3, contiguous(x).reshape(x.shape[0], -1), *wide, y.reshape(x.shape[0], channels * size))
+        rows = (x.shape[0], channels * size)
+        _apply_rows(x.size * 3, contiguous(x).reshape(rows), *wide, y.reshape(rows))
     else:
         lines = (*x.shape[:2], size)
         _apply_lines(x.size * 3, contiguous(x).reshape(lines), centre, slope, shift, y.reshape(lines))

@@ -115,7 +115,7 @@ def _whole_lines(flat, y, height, width, ds, hs, depths, heights, widths):  # ty
             y[od, oh, 0] = total / (y.dtype.type(depths[od] * heights[oh]) * widths[0])
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def _sum(line):  # type: ignore[no-untyped-def]
     total = line.dtype.type(0)
     for i in range(line.size):
@@ -219,6 +219,11 @@ def _spread_windows(share, ws, count, regular, line):  # type: ignore[no-untyped
         for p in range(last - first):
             pairs[2 * p] = share[first + p]
             pairs[2 * p + 1] = share[first + p]
+    elif step == 1:
+        for t in range(count):
+            taps = line[ws[0, first] + t :]
+            for p in range(last - first):
+                taps[p] += share[first + p]
     else:
         for p in range(first, last):
             for t in range(count):

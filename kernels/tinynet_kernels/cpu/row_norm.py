@@ -49,6 +49,8 @@ def layer_norm_backward(
     gain = np.ones(columns, x.dtype) if w is None else contiguous(w)
     if x.size:
         _rows_backward(x.size * 6, contiguous(dy), contiguous(x), gain, mean, rstd, centred, dx, sums)
+    if centred and columns == 1:
+        dx.fill(0)  # a row of one element is its own mean: no rounding is left of the difference
     dw, db = sums.sum(axis=0, dtype=np.float64).astype(x.dtype)
     return dx, dw, db
 
@@ -95,6 +97,8 @@ def group_norm_backward(
             x.size * 5, contiguous(dy).reshape(shape), contiguous(x).reshape(shape), optional(w, x), mean, rstd, groups,
             dx.reshape(shape), sums.reshape(2, *shape[:2]),
         )  # fmt: skip
+        if x.size == rows:
+            dx.fill(0)  # as in `layer_norm_backward`
     dw, db = sums.sum(axis=1).astype(x.dtype)
     return dx, dw, db
 
@@ -131,7 +135,7 @@ def _rows_backward(dy, x, w, mean, rstd, centred, dx, sums):  # type: ignore[no-
             _add_row(dy, x, r, centre, scale, rest, sums, chunk)
 
 
-@inner(fastmath=SUMS)
+@inner(fastmath=SUMS, inline=True)
 def _row_products(dy, x, r, w, centre, scale, rest):  # type: ignore[no-untyped-def]
     """Σg and Σ(g · x̂) of a row."""
     total, product = x.dtype.type(0), x.dtype.type(0)
