@@ -49,7 +49,9 @@ def test_max_pool(cpu, dtype, case, seed, special):
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(indices, where)
     assert (y.dtype, taps.dtype, indices.dtype) == (dtype, np.uint8, np.int64)
-    check_max_backward(lambda dy: cpu.max_pool_backward(dy, taps, input_size=shape[2:], **options), rng, indices, shape, dtype)
+    check_max_backward(
+        lambda dy: cpu.max_pool_backward(dy, taps, input_size=shape[2:], **options), rng, indices, shape, dtype
+    )
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 17), (256,), (300,)])

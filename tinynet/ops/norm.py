@@ -145,9 +145,7 @@ def _statistics(x: Array, cache: Any, axes: tuple[int, ...], eps: float) -> tupl
     return wide.mean(axis=axes), wide.var(axis=axes)
 
 
-def _update(
-    running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float
-) -> None:
+def _update(running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float) -> None:
     """running ← (1 − momentum)·running + momentum·value."""
     for running, value in ((running_mean, mean), (running_var, var)):
         if running is not None:

@@ -110,7 +110,9 @@ def _max_planes(x, y, taps, ds, hs, ws, count, dilation, regular, joined):  # ty
         else:
             rows = (x.shape[1] * x.shape[2], x.shape[3])
             out = (rows[0], y.shape[3])
-            _pool_lines(x[plane].reshape(rows), ws, count[2], dilation[2], regular, lines.reshape(out), places.reshape(out))
+            _pool_lines(
+                x[plane].reshape(rows), ws, count[2], dilation[2], regular, lines.reshape(out), places.reshape(out)
+            )
         _lines_max(lines, places, ds, hs, count, dilation, y[plane], taps[plane])
 
 

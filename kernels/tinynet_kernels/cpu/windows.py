@@ -71,9 +71,7 @@ def adaptive_windows(size: Ints, output_size: Ints) -> Windows:
         begin = p * n // m
         axes.append(np.stack([begin, begin, -(-(p + 1) * n // m), np.zeros_like(p)]))
     longest = [int((a[2] - a[1]).max()) for a in axes]
-    return Windows(
-        (axes[0], axes[1], axes[2]), (longest[0], longest[1], longest[2]), (1, 1, 1), (1, 0, 0), full
-    )
+    return Windows((axes[0], axes[1], axes[2]), (longest[0], longest[1], longest[2]), (1, 1, 1), (1, 0, 0), full)
 
 
 def sizes(x: Windows, count_include_pad: bool, padding: Ints, divisor: int | None) -> list[Array]:
