@@ -37,6 +37,7 @@ from .pool_max import (
     max_pool_indices,
 )
 from .random import philox_u32
+from .reduce import sum_last
 from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
 from .threads import get_num_threads, set_num_threads
 
@@ -86,4 +87,5 @@ __all__ = [
     "philox_u32",
     "set_num_threads",
     "sgd_step_",
+    "sum_last",
 ]

@@ -73,6 +73,18 @@ def mean_square(x, r):  # type: ignore[no-untyped-def]
 
 
 @inner(fastmath=SUMS, inline=True)
+def line_sum(x, r, begin, end):  # type: ignore[no-untyped-def]
+    """Σ x[r, begin:end]."""
+    result, last = 0.0, np.uintp(end)
+    for lo in range(np.uintp(begin), last, np.uintp(_BLOCK)):
+        total = x.dtype.type(0)
+        for i in range(min(np.uintp(_BLOCK), last - lo)):
+            total += x[r, lo + i]
+        result += total
+    return result
+
+
+@inner(fastmath=SUMS, inline=True)
 def _squares(x, r):  # type: ignore[no-untyped-def]
     result, size = 0.0, np.uintp(x.shape[2])
     for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):

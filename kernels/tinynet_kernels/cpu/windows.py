@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from .arrays import Array, product, triple
 Ints = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """Tap t of output p of an axis lies at ``begin[p] + t · dilation``.
 
     axes      for each axis (4, out): begin; the first and the last position + 1 inside the input; the tap of the first
