@@ -64,14 +64,14 @@ def batch_norm_backward(
 ) -> tuple[Array, Array, Array]:
     """``dx = w · rstd · (dy − (db + x̂ · dw) / M)``, ``dw = Σ dy · x̂``, ``db = Σ dy``; x̂ = (x − mean) · rstd.
 
-    dy, x (N, C, *spatial), w (C,) or None, mean, rstd (C,) from the forward → dx, dw (C,), db (C,); M elements a
+    dy, x (N, C, *spatial), w (C,) or None, mean, rstd (C,) float64 from the forward → dx, dw (C,), db (C,); M elements a
     channel. Of given statistics (not `training`) they are constants: dx = w · rstd · dy. Parallel over channels; sums
     as in moments.py. Floor: x and dy twice, dx once, 9 FLOPs an element.
     """
     channels, size = x.shape[1], product(x.shape[2:])
     dx = empty(x.shape, x.dtype)
     dw, db = empty((channels,), x.dtype), empty((channels,), x.dtype)
-    mean, rstd, gain = mean.astype(np.float64), rstd.astype(np.float64), optional(w, x)
+    gain = optional(w, x)
     if size < _SHORT:
         rows = (x.shape[0], channels * size)
         _backward_columns(
