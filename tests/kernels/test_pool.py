@@ -43,12 +43,36 @@ def test_max_pool(cpu, dtype, case, seed, special):
         x[rng.random(shape) < 0.2] = np.nan
         x[rng.random(shape) < 0.4] = -np.inf
     options = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
-    y, indices = cpu.max_pool_forward(x, output_size=output_size, **options)
+    y, taps = cpu.max_pool_forward(x, output_size=output_size, **options)
+    indices = cpu.max_pool_indices(taps, input_size=shape[2:], **options)
     expected, where = naive.max_pool(x, output_size=output_size, **options)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(indices, where)
-    assert (y.dtype, indices.dtype) == (dtype, np.int64)
-    check_max_backward(cpu.max_pool_backward, rng, indices, shape, dtype)
+    assert (y.dtype, taps.dtype, indices.dtype) == (dtype, np.uint8, np.int64)
+    check_max_backward(
+        lambda dy: cpu.max_pool_backward(dy, taps, input_size=shape[2:], **options), rng, indices, shape, dtype
+    )
+
+
+@pytest.mark.parametrize("size", [(16, 16), (15, 17), (256,), (300,)])
+def test_a_window_of_more_taps_than_a_byte_holds(cpu, dtype, size):
+    x = np.random.default_rng(0).permutation(2 * int(np.prod(size))).astype(dtype).reshape(1, 2, *size)
+    options = {"kernel_size": size, "stride": size, "padding": (0,) * len(size), "dilation": (1,) * len(size)}
+    y, taps = cpu.max_pool_forward(x, output_size=(1,) * len(size), **options)
+    indices = cpu.max_pool_indices(taps, input_size=size, **options)
+    assert taps.dtype == (np.uint8 if np.prod(size) <= 255 else np.int32)
+    np.testing.assert_array_equal(indices.ravel(), x.reshape(2, -1).argmax(axis=1))
+    np.testing.assert_array_equal(y.ravel(), x.reshape(2, -1).max(axis=1))
+    dx = cpu.max_pool_backward(np.ones_like(y), taps, input_size=size, **options)
+    np.testing.assert_array_equal(dx, x == y)
+
+
+def test_a_window_that_steps_over_the_input_has_no_index(cpu, dtype):
+    x = np.arange(2.0, dtype=dtype).reshape(1, 1, 2)
+    options = {"kernel_size": (2,), "stride": (1,), "padding": (1,), "dilation": (3,)}
+    y, taps = cpu.max_pool_forward(x, output_size=(1,), **options)
+    assert (y.item(), cpu.max_pool_indices(taps, input_size=(2,), **options).item()) == (-np.inf, -1)
+    assert not cpu.max_pool_backward(np.ones_like(y), taps, input_size=(2,), **options).any()
 
 
 def check_max_backward(backward, rng, indices, shape, dtype):
@@ -56,7 +80,7 @@ def check_max_backward(backward, rng, indices, shape, dtype):
     dx = np.zeros((*shape[:2], int(np.prod(shape[2:]))))
     for n, c in naive.index_space(*shape[:2]):
         np.add.at(dx[n, c], indices[n, c].ravel(), dy[n, c].ravel())
-    np.testing.assert_array_equal(backward(dy, indices, input_size=shape[2:]), dx.reshape(shape))
+    np.testing.assert_array_equal(backward(dy), dx.reshape(shape))
 
 
 @SMALL
@@ -91,11 +115,13 @@ def test_adaptive_pools(cpu, close, normal, dtype, sizes, seed):
     y = cpu.adaptive_avg_pool_forward(x, output_size=output_size)
     close(y, average)
     check_adjoint(y, dy, x, cpu.adaptive_avg_pool_backward(dy, input_size=size))
-    y, indices = cpu.adaptive_max_pool_forward(x, output_size=output_size)
+    y, taps = cpu.adaptive_max_pool_forward(x, output_size=output_size)
+    indices = cpu.adaptive_max_pool_indices(taps, input_size=size)
     np.testing.assert_array_equal(y, largest.astype(dtype))
     planes = x.reshape(2, 3, -1)
     np.testing.assert_array_equal(np.take_along_axis(planes, indices.reshape(2, 3, -1), 2), y.reshape(2, 3, -1))
-    check_max_backward(cpu.adaptive_max_pool_backward, np.random.default_rng(seed), indices, x.shape, dtype)
+    backward = lambda dy: cpu.adaptive_max_pool_backward(dy, taps, input_size=size)  # noqa: E731
+    check_max_backward(backward, np.random.default_rng(seed), indices, x.shape, dtype)
 
 
 def test_pools_in_parallel_agree_with_the_definition(cpu, close, normal):

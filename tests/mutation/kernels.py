@@ -60,7 +60,10 @@ def _block(a: Array, offset: int, ld: int, rows: int, columns: int) -> Array:
 
 
 class _NumPy:
-    """NumPy, but for one thing: what a kernel forgets to write is NaN (or a huge number), and not what lay there."""
+    """NumPy, but for two things: what a kernel forgets to write is NaN (or a huge number), and not what lay there; and
+    an unsigned index, which spares compiled code the test for a negative one, is a plain number."""
+
+    uintp = int
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

@@ -185,3 +185,52 @@ def test_clipping_is_its_definition(order):
     for a, b in zip(found[:2], found[2:], strict=True):
         for x, y in zip(a, b, strict=True):
             np.testing.assert_allclose(x, y, rtol=2e-3 if x.dtype == np.float16 else 1e-6)
+
+
+def test_norm_layers_and_their_options():
+    x = tn.randn(4, 6, 5)
+    for layer in (nn.LayerNorm(5), nn.LayerNorm((6, 5)), nn.RMSNorm(5), nn.GroupNorm(3, 6), nn.InstanceNorm1d(6)):
+        y = layer(x)
+        assert y.shape == x.shape
+        assert abs((y * y).mean().item() - 1) < 0.1
+    layer = nn.LayerNorm(5)
+    with tn.no_grad():
+        layer.weight.mul_(0.0)
+        layer.bias.add_(2.0)
+    assert (layer(x) == 2).all()
+    layer.reset_parameters()
+    assert (layer.weight == 1).all()
+    assert (layer.bias == 0).all()
+    assert [n for n, _ in nn.GroupNorm(3, 6, bias=False).named_parameters()] == ["weight"]
+    with pytest.raises(OptionError, match=r"GroupNorm.*6.*4"):
+        nn.GroupNorm(4, 6)
+    with pytest.raises(ShapeError, match="4-d or 3-d"):
+        nn.InstanceNorm2d(6)(tn.ones(2, 6))
+    with pytest.raises(ShapeError, match="expected 3 channels"):
+        nn.InstanceNorm1d(3, affine=True)(x)
+    with pytest.warns(UserWarning, match="num_features is 3"):
+        nn.InstanceNorm1d(3)(x)
+
+
+def test_instance_norm_uses_running_statistics_in_evaluation():
+    layer = nn.InstanceNorm1d(6, track_running_stats=True, momentum=1.0)
+    x = 3 * tn.randn(4, 6, 50) + 2
+    layer(x)
+    np.testing.assert_allclose(layer.running_mean.numpy(), x.mean(dim=(0, 2)).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(layer.running_var.numpy(), x.var(dim=2).mean(dim=0).numpy(), rtol=1e-5)
+    before = layer.running_mean.clone()
+    y = layer.eval()(x)
+    np.testing.assert_array_equal(layer.running_mean.numpy(), before.numpy())
+    assert abs(y.mean().item()) < 1e-4
+
+
+def test_constant_rows_and_large_offsets():
+    x = tn.full((3, 7), 1e4, requires_grad=True)
+    y = nn.LayerNorm(7)(x)
+    y.sum().backward()
+    assert (y == 0).all()
+    assert (x.grad == 0).all()
+    x = tn.randn(8, 1000, dtype=tn.float64)
+    exact = nn.LayerNorm(1000, dtype=tn.float64)(x)
+    shifted = nn.LayerNorm(1000)((x + 1e4).float())
+    assert (shifted - exact.float()).abs().max().item() < 2e-3  # the rounding of the shifted input itself

@@ -24,9 +24,10 @@ from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2
 from ..ops.dropout import dropout
 from ..ops.embedding import embedding
 from ..ops.indexing import one_hot
+from ..ops.layer_norm import layer_norm, rms_norm
 from ..ops.linear import linear
 from ..ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
-from ..ops.norm import batch_norm
+from ..ops.norm import batch_norm, group_norm, instance_norm
 from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from ..ops.shape import pad
 
@@ -53,6 +54,9 @@ __all__ = [
     "elu",
     "embedding",
     "gelu",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -64,6 +68,7 @@ __all__ = [
     "one_hot",
     "pad",
     "relu",
+    "rms_norm",
     "sigmoid",
     "silu",
     "softmax",

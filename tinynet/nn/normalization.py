@@ -1,28 +1,27 @@
-"""Batch normalisation layers, and dropout."""
+"""Normalisation layers, and dropout."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from .._tensor import Tensor, new_tensor
 from ..errors import OptionError, ShapeError
-from ..ops import creation, dropout, norm
+from ..ops import creation, dropout, layer_norm, norm
 from . import init
 from .module import Module
 from .parameter import Parameter
 
 
-class _BatchNorm(Module):
-    """Statistics over the batch in training, which also move the running ones; the running ones in evaluation.
+class _Channels(Module):
+    """A scale, a shift and running statistics for each channel.
 
     momentum             running ← (1 − momentum)·running + momentum·batch; None: the mean of all batches so far
     affine               learn a scale (weight) and, unless bias=False, a shift (bias) for each channel
-    track_running_stats  keep running statistics; without them the batch's own are always used
+    track_running_stats  keep running statistics; without them the input's own are always used
     """
-
-    ranks: tuple[int, ...]
 
     def __init__(
         self,
@@ -65,6 +64,19 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        """The options."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_Channels):
+    """Statistics over the batch in training, which also move the running ones; the running ones in evaluation."""
+
+    ranks: tuple[int, ...]
+
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, …) → the same shape."""
         if input.ndim not in self.ranks:
@@ -94,13 +106,6 @@ class _BatchNorm(Module):
             self.eps,
         )
 
-    def extra_repr(self) -> str:
-        """The options."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
-
 
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of (N, C) or (N, C, L)."""
@@ -118,6 +123,189 @@ class BatchNorm3d(_BatchNorm):
     """Batch normalisation of (N, C, D, H, W)."""
 
     ranks = (5,)
+
+
+class _InstanceNorm(_Channels):
+    """Statistics of each channel of each image; of the running ones in evaluation, where they are kept."""
+
+    rank: int
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, …) or (C, …) → the same shape."""
+        name, shape = type(self).__name__, tuple(input.shape)
+        if input.ndim not in (self.rank, self.rank - 1):
+            raise ShapeError(f"{name}: expected a {self.rank}-d or {self.rank - 1}-d input, got shape {shape}")
+        channels = shape[input.ndim - self.rank + 1]
+        if channels != self.num_features:
+            if self.affine:
+                raise ShapeError(f"{name}: expected {self.num_features} channels, got input of shape {shape}")
+            warnings.warn(
+                f"{name}: num_features is {self.num_features}, but the input has {channels} channels; without affine "
+                "it is not used",
+                stacklevel=2,
+            )
+        single = input.ndim == self.rank - 1
+        y = norm.instance_norm(
+            input.unsqueeze(0) if single else input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return y.squeeze(0) if single else y
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalisation of (N, C, L) or (C, L)."""
+
+    rank = 3
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalisation of (N, C, H, W) or (C, H, W)."""
+
+    rank = 4
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalisation of (N, C, D, H, W) or (C, D, H, W)."""
+
+    rank = 5
+
+
+class GroupNorm(Module):
+    """Normalisation of groups of channels of each image, then (with `affine`) a scale and a shift for each channel."""
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise OptionError(f"GroupNorm: num_channels {num_channels} must be a multiple of num_groups {num_groups}")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        options = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(creation.ones(num_channels, **options)) if affine else None)
+        self.register_parameter("bias", Parameter(creation.zeros(num_channels, **options)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        _reset(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, …) → the same shape."""
+        return norm.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+def _reset(layer: Any) -> None:
+    if layer.weight is not None:
+        init.ones_(layer.weight)
+    if layer.bias is not None:
+        init.zeros_(layer.bias)
+
+
+def _sizes(normalized_shape: Any) -> tuple[int, ...]:
+    return (int(normalized_shape),) if hasattr(normalized_shape, "__index__") else tuple(normalized_shape)
+
+
+class LayerNorm(Module):
+    """Normalisation over the last dimensions, then (with `elementwise_affine`) a scale and a shift for each element."""
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape, self.eps = _sizes(normalized_shape), eps
+        self.elementwise_affine = elementwise_affine
+        shape, options = self.normalized_shape, {"device": device, "dtype": dtype}
+        affine = elementwise_affine
+        self.register_parameter("weight", Parameter(creation.ones(shape, **options)) if affine else None)
+        self.register_parameter("bias", Parameter(creation.zeros(shape, **options)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        _reset(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, *normalized_shape) → the same shape."""
+        return layer_norm.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class RMSNorm(Module):
+    """Division by the root mean square over the last dimensions, then (with `elementwise_affine`) a scale for each element."""
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape, self.eps = _sizes(normalized_shape), eps
+        self.elementwise_affine = elementwise_affine
+        weight = (
+            Parameter(creation.ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        )
+        self.register_parameter("weight", weight)
+
+    def reset_parameters(self) -> None:
+        """Scale 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, *normalized_shape) → the same shape."""
+        return layer_norm.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
 class Dropout(Module):

@@ -102,6 +102,8 @@ def _adaptive_max_nd(n: int, input: Tensor, output_size: Any, return_indices: bo
     y, k = _adaptive_max.run(x, output_size=out)
     if return_indices and k is None:
         k = pick_max(x.detach(), adaptive_places(x.array.shape[2:], out))[1]
+    elif return_indices:
+        k = kernels_for(k).adaptive_max_pool_indices(k, input_size=x.array.shape[2:])
     y = P.reshape(y, shape=y.array.shape[1:]) if single else y
     return (y, new_tensor(k[0] if single else k)) if return_indices else y
 

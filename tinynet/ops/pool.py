@@ -79,8 +79,10 @@ def _max_forward(x: Array, **options: Any) -> tuple[Array, Array]:
     return kernels_for(x).max_pool_forward(x, **options)
 
 
-def _max_backward(dy: Array, inputs: list[Any], cache: Array, needs: list[bool], **options: Any) -> list[Array]:
-    return [kernels_for(dy).max_pool_backward(dy, cache, input_size=inputs[0].shape[2:])]
+def _max_backward(
+    dy: Array, inputs: list[Any], cache: Array, needs: list[bool], *, output_size: Ints, **geometry: Any
+) -> list[Array]:
+    return [kernels_for(dy).max_pool_backward(dy, cache, input_size=inputs[0].shape[2:], **geometry)]
 
 
 _max_pool = Fused("max_pool", max_pool_definition, _max_forward, _max_backward)
@@ -126,6 +128,9 @@ def max_pool_nd(
     y, k = _max_pool.run(x, **options)
     if return_indices and k is None:
         k = pick_max(x.detach(), window_places(x.array.shape[2:], **options))[1]
+    elif return_indices:
+        del options["output_size"]
+        k = kernels_for(k).max_pool_indices(k, input_size=x.array.shape[2:], **options)
     y = P.reshape(y, shape=y.array.shape[1:]) if single else y
     return (y, new_tensor(k[0] if single else k)) if return_indices else y
 

@@ -31,19 +31,25 @@ from .loss import (
     mse_forward,
 )
 from .matmul import matmul
-from .norm import batch_norm_backward, batch_norm_forward
+from .norm import batch_norm_apply, batch_norm_backward, batch_norm_forward, channel_statistics
 from .optim import adam_step_, sgd_step_
 from .pool import (
     adaptive_avg_pool_backward,
     adaptive_avg_pool_forward,
-    adaptive_max_pool_backward,
-    adaptive_max_pool_forward,
     avg_pool_backward,
     avg_pool_forward,
+)
+from .pool_max import (
+    adaptive_max_pool_backward,
+    adaptive_max_pool_forward,
+    adaptive_max_pool_indices,
     max_pool_backward,
     max_pool_forward,
+    max_pool_indices,
 )
 from .random import philox_u32
+from .reduce import sum_last
+from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .table import Table
 from .threads import get_num_threads, set_num_threads
@@ -55,14 +61,17 @@ __all__ = [
     "adaptive_avg_pool_forward",
     "adaptive_max_pool_backward",
     "adaptive_max_pool_forward",
+    "adaptive_max_pool_indices",
     "avg_pool_backward",
     "avg_pool_forward",
+    "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_forward",
     "bce_with_logits_backward",
     "bce_with_logits_forward",
     "bce_with_logits_grad_target",
     "cache_dir",
+    "channel_statistics",
     "conv_forward",
     "conv_grad_bias",
     "conv_grad_input",
@@ -76,6 +85,10 @@ __all__ = [
     "gelu_backward",
     "gelu_forward",
     "get_num_threads",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "linear_forward",
     "linear_grad_bias",
     "linear_grad_input",
@@ -85,6 +98,7 @@ __all__ = [
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
+    "max_pool_indices",
     "mse_backward",
     "mse_forward",
     "nll_backward",
@@ -100,6 +114,7 @@ __all__ = [
     "silu_forward",
     "softmax_backward",
     "softmax_forward",
+    "sum_last",
     "table_norm",
     "table_scale_",
     "tanh_backward",

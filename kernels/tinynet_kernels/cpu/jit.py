@@ -41,15 +41,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def inner(
-    function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",), always: bool = False
+    function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] = ("contract",), inline: bool = False
 ) -> Any:
-    """A function that kernels call; it becomes part of each kernel's code, if `always` however long it is.
+    """A function that kernels call; it becomes part of each kernel's code.
 
-    A loop with a call that is left in it does not vectorise.
+    `inline`: at every call. Otherwise the compiler decides, and a function that is called has two copies, its own and
+    the kernel's, of which a fresh kernel calls the first and one from the cache the second. Where the order of a sum is
+    the compiler's choice (`reassoc`), the two may differ in their last bits.
     """
     if function is None:
-        return functools.partial(inner, fastmath=fastmath, always=always)
-    return numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath), forceinline=always)(function)
+        return functools.partial(inner, fastmath=fastmath, inline=inline)
+    options: dict[str, Any] = {"fastmath": set(fastmath), "forceinline": inline}
+    return numba.njit(nogil=True, error_model="numpy", **options)(function)
 
 
 class Kernel:

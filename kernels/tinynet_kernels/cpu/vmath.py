@@ -138,7 +138,7 @@ def _reduce_of(f: Format) -> Any:
     magic_bits = integer(magic.view(integer))
     fit = f.exp
 
-    @inner(always=True)
+    @inner(inline=True)
     def reduce(x):  # type: ignore[no-untyped-def]
         t = x * per_octave + magic
         n = t - magic
@@ -152,7 +152,7 @@ def _power_of(f: Format) -> Any:
     """2ⁿ for the exponents n of normal numbers."""
     integer, bias, fraction = f.integer, f.integer(f.real(1).view(f.integer)), f.integer(f.fraction)
 
-    @inner(always=True)
+    @inner(inline=True)
     def power(n):  # type: ignore[no-untyped-def]
         return float_of(integer(integer(n << fraction) + bias))
 
@@ -164,7 +164,7 @@ def _exp(f: Format) -> Any:
     reduce, power = _reduce_of(f), _power_of(f)
     integer, one, lowest, highest = f.integer, f.real(1), f.real(f.lowest), f.real(f.highest)
 
-    @inner(always=True)
+    @inner(inline=True)
     def exp(x):  # type: ignore[no-untyped-def]
         x = lowest if x < lowest else x
         x = highest if x > highest else x
@@ -182,7 +182,7 @@ def _exp_negative(f: Format) -> Any:
     steps = integer(np.finfo(f.real).maxexp // 2)
     scale = f.real(2.0 ** -int(steps))
 
-    @inner(always=True)
+    @inner(inline=True)
     def exp_negative(x):  # type: ignore[no-untyped-def]
         n, p = reduce(lowest if x < lowest else x)
         return (one + p) * power(integer(n + steps)) * scale
@@ -196,7 +196,7 @@ def _tanh(f: Format) -> Any:
     integer, one, two, saturated = f.integer, f.real(1), f.real(2), f.real(f.saturated)
     magnitude = f.integer(np.iinfo(f.integer).max)
 
-    @inner(always=True)
+    @inner(inline=True)
     def tanh(x):  # type: ignore[no-untyped-def]
         bits = bits_of(x)
         a = float_of(integer(bits & magnitude))
@@ -212,7 +212,7 @@ def _sigmoid(f: Format) -> Any:
     """1/(1 + e⁻ˣ), of e^(−|x|), which does not overflow."""
     zero, one = f.real(0), f.real(1)
 
-    @inner(always=True)
+    @inner(inline=True)
     def sigmoid(x):  # type: ignore[no-untyped-def]
         e = exp_negative(-abs(x))
         return (e if x < zero else one) / (one + e)
@@ -231,7 +231,7 @@ def _log(f: Format) -> Any:
     high, low, infinity, nan = real(f.log2_high), real(f.log2_low), real(np.inf), real(np.nan)
     fit = f.log
 
-    @inner(always=True)
+    @inner(inline=True)
     def log(x):  # type: ignore[no-untyped-def]
         tiny = x < smallest
         bits = integer(bits_of(x * shift if tiny else x) + offset)
@@ -251,7 +251,7 @@ def _softplus(f: Format) -> Any:
     two, zero = f.real(2), f.real(0)
     fit = f.log1p
 
-    @inner(always=True)
+    @inner(inline=True)
     def softplus(x):  # type: ignore[no-untyped-def]
         u = exp_negative(-abs(x))
         s = u / (two + u)
@@ -267,7 +267,7 @@ def _erf(f: Format) -> Any:
     magnitude = f.integer(np.iinfo(f.integer).max)
     scaled, fit = _erfcx_of(f), f.erf
 
-    @inner(always=True)
+    @inner(inline=True)
     def erf(x):  # type: ignore[no-untyped-def]
         bits = bits_of(x)
         a = float_of(integer(bits & magnitude))
@@ -283,7 +283,7 @@ def _erfcx_of(f: Format) -> Any:
     one, three, farthest = f.real(1), f.real(3), f.real(f.farthest)
     fit = f.erfcx
 
-    @inner(always=True)
+    @inner(inline=True)
     def erfcx(t):  # type: ignore[no-untyped-def]
         t = farthest if t > farthest else t
         w = one / (t + three)
@@ -296,7 +296,7 @@ def _normal_pdf(f: Format) -> Any:
     """φ(x) = e^(−x²/2)/√(2π)."""
     half, scale = f.real(0.5), f.real(1 / np.sqrt(2 * np.pi))
 
-    @inner(always=True)
+    @inner(inline=True)
     def normal_pdf(x):  # type: ignore[no-untyped-def]
         return scale * exp_negative(-(half * x * x))
 
@@ -308,7 +308,7 @@ def _normal_cdf(f: Format) -> Any:
     half, one, root, zero = f.real(0.5), f.real(1), f.real(np.sqrt(0.5)), f.real(0)
     scaled = _erfcx_of(f)
 
-    @inner(always=True)
+    @inner(inline=True)
     def normal_cdf(x):  # type: ignore[no-untyped-def]
         tail = half * exp_negative(-(half * x * x)) * scaled(root * abs(x))
         return one - tail if x > zero else tail
@@ -321,7 +321,7 @@ def _ordered(f: Format) -> Any:
     integer, sign = f.integer, f.integer(f.integer(0).itemsize * 8 - 1)
     magnitude = integer(np.iinfo(integer).max)
 
-    @inner(always=True)
+    @inner(inline=True)
     def ordered(x):  # type: ignore[no-untyped-def]
         bits = bits_of(x)
         return integer(bits ^ integer(integer(bits >> sign) & magnitude))
@@ -334,7 +334,7 @@ def _unordered(f: Format) -> Any:
     integer, sign = f.integer, f.integer(f.integer(0).itemsize * 8 - 1)
     magnitude = integer(np.iinfo(integer).max)
 
-    @inner(always=True)
+    @inner(inline=True)
     def unordered(n):  # type: ignore[no-untyped-def]
         return float_of(integer(n ^ integer(integer(n >> sign) & magnitude)))
 

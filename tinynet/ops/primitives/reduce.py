@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from tinynet_kernels import available, kernels_for
+
 from ...autograd.basis import cast, expand
+from ...autograd.modes import modes
 from ...autograd.primitive import Primitive
 from .compare import eq
 from .elementwise import div, exp, mul, sub, where, widened
 from .shape import reshape
 
 Array = np.ndarray[Any, Any]
+LARGE = 1 << 16
 
 
 def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -29,6 +33,11 @@ def spread(dz: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
 
 def _sum(x: Array, *, axes: tuple[int, ...], keepdims: bool = False) -> Array:
     total: Any = np.add.reduce  # np.sum is a Python function over it
+    if x.size >= LARGE and axes and x.dtype.char in "fd" and x.flags.c_contiguous and not modes.definitions:
+        last = next((n for n in range(x.ndim) if x.ndim - 1 - n not in axes), x.ndim)
+        if last and available(x.dtype):  # a kernel is faster than NumPy along the last axes, and sums in float64
+            z = np.add.reduce(kernels_for(x).sum_last(x, axes=last), axis=tuple(a for a in axes if a < x.ndim - last))
+            return np.asarray(z, x.dtype).reshape(kept(x.shape, axes) if keepdims else np.shape(z))
     if x.dtype.char in "fd":
         return total(x, axis=axes, keepdims=keepdims)
     if x.dtype.kind in "biu":
