@@ -12,24 +12,24 @@ _outer_1, _outer_2, _outer_3 = (simd.outer_tile(simd.ROWS[0], vectors) for vecto
 
 
 @inner
-def dot_tile(rows, vectors, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
-    """See `simd.dot_tile`: rows 8, 4, 2 or 1; a tile may compute up to 3 vectors where fewer are asked for."""
+def dot_tile(rows, vectors, a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt):  # type: ignore[no-untyped-def]
+    """See `simd.dot_tile`: rows 8, 4, 2 or 1; a tile may compute, and store, up to 3 vectors where fewer are asked for."""
     if rows == 8:
         if vectors == 3:
-            _dot_8x3(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+            _dot_8x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
         elif vectors == 2:
-            _dot_8x2(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+            _dot_8x2(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
         else:
-            _dot_8x1(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+            _dot_8x1(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
     elif rows == 4:
         if vectors > 1:
-            _dot_4x3(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+            _dot_4x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
         else:
-            _dot_4x1(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+            _dot_4x1(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
     elif rows == 2:
-        _dot_2x3(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+        _dot_2x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
     else:
-        _dot_1x3(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+        _dot_1x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
 
 
 @inner

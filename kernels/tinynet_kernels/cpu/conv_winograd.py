@@ -195,6 +195,7 @@ def _correlate(  # type: ignore[no-untyped-def]
         result, buffer = scratch[worker, :a], scratch[worker, a:b]
         v, m = scratch[worker, b:c], scratch[worker, c:]
         buffer[:] = 0
+        none = np.zeros(8, x.dtype)
         for item in range(worker * items // workers, (worker + 1) * items // workers):
             first, g = item // (groups * bands) * together, item // bands % groups
             some, start = min(together, images - first), min(item % bands * band, tile_rows - band)
@@ -202,7 +203,9 @@ def _correlate(  # type: ignore[no-untyped-def]
                 xo = ((first + image) * groups + g) * inputs * size[1] * size[2]
                 _fill(x, xo, inputs, size, buffer, plane, split, band, padding, start, bands == 1)
                 _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, v_step, lanes)
-            _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, steps, v_step, m_step, blocks, lanes)
+            _products(
+                none, v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, steps, v_step, m_step, blocks, lanes
+            )
             _transform_outputs(
                 m, m_step, result, bias, y, (first * groups + g) * rows, g * rows, groups * rows, rows, some, some * tiles, out,
                 2 * start, starts, pieces, lanes,
@@ -243,7 +246,7 @@ def _transform_tiles(buffer, inputs, plane, offsets, tiles, v, to, width, step, 
 
 
 @inner
-def _products(v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, lanes):  # type: ignore[no-untyped-def]
+def _products(none, v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, lanes):  # type: ignore[no-untyped-def]
     """m[place, three vectors, row] = Σ_channel u[place, channel, row] · v[place, channel, tile]."""
     triples = (tiles + 3 * lanes - 1) // (3 * lanes)
     for p in range(16):
@@ -254,7 +257,24 @@ def _products(v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, l
             wo, to = uo, p * m_step + i * rows * 3 * lanes
             for block in range(blocks.size):
                 height = blocks[block]
-                dot_tile(height, left, u, wo + p * inputs * height, steps, 0, inputs, v, base, b1, b2, m[to:])
+                dot_tile(
+                    height,
+                    left,
+                    u,
+                    wo + p * inputs * height,
+                    steps,
+                    0,
+                    inputs,
+                    v,
+                    base,
+                    b1,
+                    b2,
+                    none,
+                    0,
+                    m,
+                    to,
+                    3 * lanes,
+                )
                 wo += 16 * inputs * height
                 to += height * 3 * lanes
 

@@ -95,9 +95,18 @@ class _Emitter:
     def load_some(self, pointer: Any, vector: Any, count: Any) -> Any:
         """The first `count` numbers, and zeros; reads no others."""
         place = self.builder.bitcast(pointer, vector.as_pointer())
-        zero = ir.Constant(vector, [0.0] * vector.count)
+        zero = ir.Constant(vector, [0 if isinstance(vector.element, ir.IntType) else 0.0] * vector.count)
         args = [place, self._alignment(vector), self.mask(vector, count), zero]
         return self.builder.call(self._masked("load", vector, vector, args), args)
+
+    def load_pairs(self, pointer: Any, vector: Any, count: Any) -> list[Any]:
+        """The even and the odd ones of the first 2·`count` numbers."""
+        n = vector.count
+        twice = self.builder.mul(count, ir.Constant(I64, 2))
+        low = self.load_some(pointer, vector, twice)
+        behind = self.builder.sub(twice, ir.Constant(I64, n))
+        high = self.load_some(self.builder.gep(pointer, [ir.Constant(I64, n)]), vector, behind)
+        return [self.shuffle(low, high, list(range(k, 2 * n, 2))) for k in range(2)]
 
     def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
         """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
@@ -122,7 +131,7 @@ class _Emitter:
         )
 
     def _kind(self, vector: Any) -> str:
-        return "f32" if isinstance(vector.element, ir.FloatType) else "f64"
+        return {"float": "f32", "double": "f64"}.get(str(vector.element), str(vector.element))
 
     def splat(self, scalar: Any, vector: Any) -> Any:
         one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
@@ -161,18 +170,19 @@ class _Emitter:
 
 
 def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
-    """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count; t has rows of 3 vectors."""
+    """t[to + i·ldt, v] = init[io + i] + Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count."""
 
     @emitted
-    def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
-        signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, t)
+    def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt):  # type: ignore[no-untyped-def]
+        signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
 
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
             e = _Emitter(context, builder, signature, args)
             vector = e.vector_type(5)
             weights, table = e.data(0, e.number(1)), e.data(2, e.number(3))
             bases = [e.data(5, e.number(6 + v)) for v in range(vectors)]
-            zero = ir.Constant(vector, [0.0] * vector.count)
+            first = e.data(9, e.number(10))
+            begin = [e.splat(builder.load(builder.gep(first, [ir.Constant(I64, i)])), vector) for i in range(rows)]
 
             def body(k, acc):  # type: ignore[no-untyped-def]
                 offset = builder.load(builder.gep(table, [k]))
@@ -185,10 +195,11 @@ def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
                     new += [e.fma(w, xs[v], acc[i * vectors + v]) for v in range(vectors)]
                 return new
 
-            sums = e.loop(e.number(4), [zero] * (rows * vectors), body)
+            sums = e.loop(e.number(4), [begin[i // vectors] for i in range(rows * vectors)], body)
+            target = e.data(11, e.number(12))
             for i, total in enumerate(sums):
-                place = (i // vectors * VECTORS + i % vectors) * vector.count
-                e.store(total, e.data(9, ir.Constant(I64, place)))
+                line = builder.gep(target, [builder.mul(e.number(13), ir.Constant(I64, i // vectors))])
+                e.store(total, builder.gep(line, [ir.Constant(I64, i % vectors * vector.count)]))
             return context.get_dummy_value()
 
         return signature, codegen
@@ -381,6 +392,85 @@ def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-unt
 
         whole = builder.add(count, ir.Constant(I64, 2 * n - 1))
         e.loop(builder.sdiv(whole, ir.Constant(I64, 2 * n)), [], body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@emitted
+def pair_max(typingctx, x, xo, line, count, y, taps, yo):  # type: ignore[no-untyped-def]
+    """y[yo + i] = the largest of the 2 × 2 numbers at x[xo + 2i], in lines `line` apart, and which; i < count.
+
+    The first of equal ones; NaN wins over numbers. taps has bytes.
+    """
+    signature = types.void(x, xo, line, count, y, taps, yo)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector, source = e.vector_type(0), e.data(0, e.number(1))
+        n = vector.count
+        words = ir.VectorType(ir.IntType(32), n)
+
+        def better(old, new):  # type: ignore[no-untyped-def]
+            (a, i), (b, j) = old, new
+            wins = builder.or_(builder.fcmp_ordered(">", b, a), builder.fcmp_unordered("uno", b, b))
+            return builder.select(wins, b, a), builder.select(wins, j, i)
+
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, ir.Constant(I64, n))
+            left = builder.sub(e.number(3), at)
+            lines = []
+            for r in range(2):
+                start = builder.gep(source, [builder.mul(at, ir.Constant(I64, 2))])
+                if r:
+                    start = builder.gep(start, [e.number(2)])
+                pair = e.load_pairs(start, vector, left)
+                lines.append(better(*((v, ir.Constant(words, [2 * r + k] * n)) for k, v in enumerate(pair))))
+            value, tap = better(*lines)
+            place = builder.add(e.number(6), at)
+            e.store_some(value, e.data(4, place), left)
+            tap = builder.trunc(tap, ir.VectorType(ir.IntType(8), n))
+            e.store_some(tap, e.data(5, place), left)
+            return []
+
+        e.loop(builder.sdiv(builder.add(e.number(3), ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@emitted
+def pair_scatter(typingctx, dy, taps, yo, count, x, xo, line):  # type: ignore[no-untyped-def]
+    """The transpose of `pair_max`: all of the 2 × 2 numbers at x[xo + 2i] = 0, but number taps[yo + i] = dy[yo + i]."""
+    signature = types.void(dy, taps, yo, count, x, xo, line)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = _Emitter(context, builder, signature, args)
+        vector, target = e.vector_type(0), e.data(4, e.number(5))
+        n = vector.count
+        zero, bytes_ = ir.Constant(vector, [0.0] * n), ir.VectorType(ir.IntType(8), n)
+
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, ir.Constant(I64, n))
+            left = builder.sub(e.number(3), at)
+            place = builder.add(e.number(2), at)
+            value = e.load_some(e.data(0, place), vector, left)
+            tap = e.load_some(e.data(1, place), bytes_, left)
+            for r in range(2):
+                pair = []
+                for k in range(2):
+                    here = builder.icmp_signed("==", tap, ir.Constant(bytes_, [2 * r + k] * n))
+                    pair.append(builder.select(here, value, zero))
+                start = builder.gep(target, [builder.mul(at, ir.Constant(I64, 2))])
+                if r:
+                    start = builder.gep(start, [e.number(6)])
+                for half in range(2):
+                    order = [lane // 2 + half * n // 2 + (n if lane % 2 else 0) for lane in range(n)]
+                    some = builder.sub(builder.mul(left, ir.Constant(I64, 2)), ir.Constant(I64, half * n))
+                    e.store_some(e.shuffle(*pair, order), builder.gep(start, [ir.Constant(I64, half * n)]), some)
+            return []
+
+        e.loop(builder.sdiv(builder.add(e.number(3), ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
         return context.get_dummy_value()
 
     return signature, codegen
