@@ -12,12 +12,12 @@ import numpy as np
 from numba import prange
 
 from . import conv_depthwise as depthwise
-from . import conv_plan, simd, threads
+from . import conv_plan, gemm, simd, threads
 from . import conv_winograd as winograd
 from .arrays import Array, contiguous, optional, product, triple
 from .conv_plan import Ints, Plan
 from .conv_source import fill
-from .conv_tiles import dot_tile, outer_tile, outer_vectors
+from .gemm import dot_tile, outer_tile, outer_vectors
 from .jit import inner, kernel
 from .memory import empty, zeros
 
@@ -136,7 +136,7 @@ def conv_grad_weight(
     part = max(1, min(channels, _SUM_BYTES // (per_channel * columns * dy.dtype.itemsize)))
     parts = -(-channels // part)
     part = -(-channels // parts)
-    offsets = np.zeros(-(-part * per_channel // simd.ROWS[0]) * simd.ROWS[0], np.int64)
+    offsets = np.zeros(-(-part * per_channel // gemm.ROWS[0]) * gemm.ROWS[0], np.int64)
     offsets[: part * per_channel] = plan.offsets[: part * per_channel]
     chunks = max(1, min(_PARTIAL_SUMS // (parts * groups), images * plan.bands))
     sums = zeros((chunks, groups * parts, offsets.size * columns), dy.dtype)
@@ -147,7 +147,7 @@ def conv_grad_weight(
     _grad_weight(
         work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, buffer, images, groups, channels,
         part, rows, triple(size, 1), out3, plan.axis, plan.band, plan.bands, plan.source, offsets, columns, lanes,
-        simd.ROWS[0],
+        gemm.ROWS[0],
     )  # fmt: skip
     _add_sums(
         dw.size * chunks,
@@ -204,7 +204,7 @@ def _run(
 ) -> None:  # fmt: skip
     lanes = simd.lanes(x.dtype)
     workers = min(threads.get_num_threads(), planes * plan.bands)
-    tile = (simd.ROWS[0] * simd.VECTORS + 1) * lanes
+    tile = (gemm.ROWS[0] * gemm.VECTORS + 1) * lanes
     scratch = empty((workers, tile + plan.buffer + _SLACK), x.dtype)
     _correlate(
         work, contiguous(x).reshape(-1), packed, _bias(b, y), y.reshape(-1), scratch, tile, planes, groups, inputs,
