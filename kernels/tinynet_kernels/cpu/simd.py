@@ -69,9 +69,13 @@ class Emitter:
         self.builder.store(value, place, align=value.type.element.get_abi_size(self.context.target_data))
 
     def mask(self, vector: Any, count: Any) -> Any:
-        words = ir.VectorType(ir.IntType(32), vector.count)
-        limit = self.splat(self.builder.trunc(count, ir.IntType(32)), words)
-        return self.builder.icmp_signed("<", ir.Constant(words, list(range(vector.count))), limit)
+        """Lanes below `count`, which may be negative or larger than the vector."""
+        words, builder = ir.VectorType(ir.IntType(32), vector.count), self.builder
+        for bound, sign in ((0, "<"), (vector.count, ">")):
+            limit = ir.Constant(I64, bound)
+            count = builder.select(builder.icmp_signed(sign, count, limit), limit, count)
+        limits = self.splat(builder.trunc(count, ir.IntType(32)), words)
+        return builder.icmp_signed("<", ir.Constant(words, list(range(vector.count))), limits)
 
     def load_some(self, pointer: Any, vector: Any, count: Any) -> Any:
         """The first `count` numbers, and zeros; reads no others."""
