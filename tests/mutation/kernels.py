@@ -10,17 +10,19 @@ import ast
 import contextlib
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from tests.mutation import vectors
 from tests.mutation.source import globals_read
 from tinynet_kernels import cpu
-from tinynet_kernels.cpu import arrays
+from tinynet_kernels.cpu import arrays, threads
 
 Array = np.ndarray[Any, Any]
 FOLDER = Path(cpu.__file__).parent
@@ -78,6 +80,10 @@ GIVEN: dict[str, dict[str, Any]] = {
     "jit": {"kernel": plain_kernel, "inner": plain_inner},
     "blas": {"gemm": gemm, "gemm_address": lambda dtype: 0},
     "arrays": vars(arrays),
+    "simd": vectors.SIMD,
+    "gemm": vectors.GEMM,
+    "winograd": vectors.WINOGRAD,
+    "threads": vars(threads),
     "vmath": {
         "exp": np.exp, "exp_negative": np.exp, "log": np.log, "sigmoid": special.expit, "tanh": np.tanh,
         "softplus": lambda x: np.logaddexp(x.dtype.type(0), x), "normal_cdf": special.ndtr,
@@ -85,6 +91,9 @@ GIVEN: dict[str, dict[str, Any]] = {
         "ordered": lambda x: x, "unordered": lambda x: x,
     },
 }  # fmt: skip
+
+
+SMALL = {"conv": {"_SUM_BYTES": 1}}  # so that small arrays are divided, too
 
 
 class _Namespace:
@@ -98,13 +107,15 @@ class _Namespace:
 def module(name: str) -> _Namespace:
     """A kernel file, run without the compiler."""
     path = FOLDER / f"{name}.py"
-    scope: dict[str, Any] = {"__name__": f"plain.{name}"}
+    home = ModuleType(f"plain.{name}")
+    sys.modules[home.__name__] = home  # where a dataclass looks for its names
+    scope = vars(home)
     body: list[ast.stmt] = []
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and (node.level or node.module == "numba"):
             for alias in node.names:
                 if node.module is None:
-                    value = module(alias.name)
+                    value = _Namespace(GIVEN[alias.name]) if alias.name in GIVEN else module(alias.name)
                 else:
                     known = GIVEN.get(node.module) or vars(module(node.module))
                     value = known[alias.name]
@@ -113,6 +124,7 @@ def module(name: str) -> _Namespace:
             body.append(node)
     exec(compile(ast.Module(body, []), str(path), "exec"), scope)
     scope["np"] = _NumPy()
+    scope.update(SMALL.get(name, {}))
     return _Namespace(scope)
 
 

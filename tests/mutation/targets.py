@@ -28,6 +28,8 @@ ENGINE: tuple[Any, ...] = (
     Primitive.plan, primitive.rebuild, Fused.backward, basis.sum_to_array, views.describe, views.follow, views.rebase,
 )  # fmt: skip
 FORWARDS = ("conv_forward", "linear_forward", "matmul")  # what they are made of shows in the values, which are tested
+# Winograd's transforms start at 16 channels, which no record has; tests/kernels/test_conv_vectors.py compares them.
+LEFT_OUT_MODULES = ("plain.conv_winograd",)
 LEFT_OUT = ("_window_sum", "_row_add")  # of average pooling's forward, which shares its loops with the backward
 
 
@@ -142,7 +144,7 @@ def _follow_kernels(function: FunctionType, operation: str, found: dict[int, _Fo
     for launcher in function.__code__.co_names:
         if launcher in cpu.__all__ and launcher not in FORWARDS:
             for part in kernels.parts(launcher):
-                if part.__name__ in LEFT_OUT or part in _of_forwards():
+                if part.__name__ in LEFT_OUT or part.__module__ in LEFT_OUT_MODULES or part in _of_forwards():
                     continue
                 family = part.__module__ if part.__module__ else ""
                 one = found.setdefault(
