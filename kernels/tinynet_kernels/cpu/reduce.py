@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .arrays import Array
+from .arrays import Array, product
 from .jit import kernel
 from .memory import empty
 from .moments import line_sum
@@ -20,13 +20,14 @@ def sum_last(x: Array, *, axes: int) -> Array:
     in the dtype of `x` within 4096 elements (in vectors), in float64 across these, in order. Floor: x once.
     """
     kept = x.shape[: x.ndim - axes]
-    rows = int(np.prod(kept, dtype=np.int64))
-    columns = x.size // max(rows, 1)
+    rows, columns = product(kept), product(x.shape[x.ndim - axes :])
     chunks = max(-(-columns // _CHUNK), 1)
     parts = empty((rows, chunks), np.float64)
     _sums(x.size, x.reshape(rows, columns), parts)
+    if chunks == 1:
+        return parts.reshape(kept)
     with np.errstate(invalid="ignore"):
-        return np.asarray(parts.sum(axis=1).reshape(kept))
+        return np.asarray(np.add.reduce(parts, axis=1)).reshape(kept)
 
 
 @kernel
