@@ -194,12 +194,11 @@ def _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx):  # type: 
 @inner
 def _add_products(dy, x, r, first, second, third, fourth, dw):  # type: ignore[no-untyped-def]
     """Adds dy · x̂ of the rows r … r + 3, of which the numbers are given."""
-    for i in range(dw.size):
-        one = dy[r, i] * ((x[r, i] - first[0]) * first[1] + first[2])
-        two = dy[r + 1, i] * ((x[r + 1, i] - second[0]) * second[1] + second[2])
-        three = dy[r + 2, i] * ((x[r + 2, i] - third[0]) * third[1] + third[2])
-        four = dy[r + 3, i] * ((x[r + 3, i] - fourth[0]) * fourth[1] + fourth[2])
-        dw[i] += (one + two) + (three + four)
+    for i in range(dw.size):  # each sum fuses with one product: the compiler has no choice
+        total = dw[i] + dy[r, i] * ((x[r, i] - first[0]) * first[1] + first[2])
+        total += dy[r + 1, i] * ((x[r + 1, i] - second[0]) * second[1] + second[2])
+        total += dy[r + 2, i] * ((x[r + 2, i] - third[0]) * third[1] + third[2])
+        dw[i] = total + dy[r + 3, i] * ((x[r + 3, i] - fourth[0]) * fourth[1] + fourth[2])
 
 
 @inner
