@@ -156,12 +156,12 @@ def _chunk_backward(dy, x, w, mean, rstd, centred, dx, chunk, dw, db):  # type: 
             shift = scale * x.dtype.type(total / x.shape[1]) if centred else x.dtype.type(0)
             _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx)
         if first + _TOGETHER <= end:  # the rows are still in the cache
-            r = np.uintp(first)
+            top = np.uintp(first)
             _add_products(
-                dy, x, r, _row_numbers(x, mean, rstd, r), _row_numbers(x, mean, rstd, r + np.uintp(1)),
-                _row_numbers(x, mean, rstd, r + np.uintp(2)), _row_numbers(x, mean, rstd, r + np.uintp(3)), dw,
+                dy, x, top, _row_numbers(x, mean, rstd, top), _row_numbers(x, mean, rstd, top + np.uintp(1)),
+                _row_numbers(x, mean, rstd, top + np.uintp(2)), _row_numbers(x, mean, rstd, top + np.uintp(3)), dw,
             )  # fmt: skip
-            _add_rows(dy, r, db)
+            _add_rows(dy, top, db)
         else:
             for r in range(first, end):
                 _add_row(dy, x, r, _row_numbers(x, mean, rstd, r), dw, db)
