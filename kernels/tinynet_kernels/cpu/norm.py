@@ -14,7 +14,7 @@ from .jit import inner, kernel
 from .memory import empty
 from .moments import column_products, column_statistics, line_products, part_sum, scaled_line_products, statistics
 
-_SHORT = 128  # elements of a line: below, blocks of columns
+_SHORT = 64  # elements of a line: below, blocks of columns
 _COLUMNS = 256  # of a block
 
 
