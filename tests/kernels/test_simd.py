@@ -148,3 +148,32 @@ def test_lanes_that_do_not_exist(cpu):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
     assert "TINYNET_VECTOR_LANES must be 4, 8 or 16, got '12'" in done.stderr
+
+
+def test_pairs(cpu, dtype):
+    """The largest of 2 × 2, and its transpose, at every width; ties, NaN, and rows that end at a protected page."""
+    rng = np.random.default_rng(0)
+    options = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1)}
+    for height in (2, 3, 4):
+        for width in range(2, 4 * lanes(dtype) + 4):
+            x = ends_at_guard(rng.integers(-3, 3, (1, 2, height, width)).astype(dtype))
+            x[rng.random(x.shape) < 0.1] = np.nan
+            out = (height // 2, width // 2)
+            y, taps = cpu.max_pool_forward(x, output_size=out, **options)
+            squares = x[..., : 2 * out[0], : 2 * out[1]].reshape(1, 2, out[0], 2, out[1], 2).swapaxes(3, 4)
+            squares = squares.reshape(*y.shape, 4)
+            np.testing.assert_array_equal(y, squares.max(axis=-1))
+            lost = np.isnan(y)
+            first = (squares == y[..., None]).argmax(axis=-1)
+            last = 3 - np.isnan(squares)[..., ::-1].argmax(axis=-1)
+            np.testing.assert_array_equal(taps, np.where(lost, last, first))
+            dy = ends_at_guard(rng.standard_normal(y.shape).astype(dtype))
+            dx = cpu.max_pool_backward(dy, ends_at_guard(taps), input_size=(height, width), **options)
+            expected = np.zeros_like(squares)
+            np.put_along_axis(expected, taps[..., None].astype(np.int64), dy[..., None], axis=-1)
+            whole = np.zeros_like(x)
+            shape = (1, 2, out[0], out[1], 2, 2)
+            whole[..., : 2 * out[0], : 2 * out[1]] = (
+                expected.reshape(shape).swapaxes(3, 4).reshape(1, 2, 2 * out[0], 2 * out[1])
+            )
+            np.testing.assert_array_equal(dx, whole)

@@ -30,8 +30,9 @@ for dtype in map(np.dtype, sys.argv[2:]):
     see(k.linear_grad_weight(dy, a), k.linear_grad_input(dy, b.T), k.linear_grad_bias(normal(3333, 190)))
     o = dict(stride=(1, 1), padding=(1, 1), dilation=(1, 1))
     full = normal(9, 8, 30, 30), normal(12, 8, 3, 3), 1
+    winograd = normal(9, 20, 30, 30), normal(18, 20, 3, 3), 1
     depthwise = normal(9, 16, 30, 30), normal(16, 1, 3, 3), 16
-    for x, w, groups in (full, depthwise):
+    for x, w, groups in (full, winograd, depthwise):
         y = k.conv_forward(x, w, None, groups=groups, **o)
         dy = normal(*y.shape)
         see(y, k.conv_grad_input(dy, w, input_size=(30, 30), groups=groups, **o), k.conv_grad_bias(dy))

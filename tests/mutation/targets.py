@@ -15,8 +15,9 @@ import tinynet
 from tests.mutation import kernels
 from tests.mutation.source import globals_read
 from tinynet.autograd import basis, engine, primitive, views
-from tinynet.autograd.fused import Fused, FusedPrimitive
+from tinynet.autograd.fused import Fused
 from tinynet.autograd.primitive import Primitive
+from tinynet.ops.fused_primitive import FusedPrimitive
 from tinynet_kernels import cpu
 
 Operation = Primitive | Fused

@@ -10,10 +10,11 @@ import numpy as np
 from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, wrap_dim
-from ..autograd.fused import Fused, FusedPrimitive
+from ..autograd.fused import Fused
 from ..errors import DtypeError
 from . import primitives as P
 from .checks import floating, one_of, tensor_of, to_dtype
+from .fused_primitive import FusedPrimitive
 
 Array = np.ndarray[Any, Any]
 

@@ -12,12 +12,12 @@ import numpy as np
 from numba import prange
 
 from . import conv_depthwise as depthwise
-from . import conv_plan, simd, threads
+from . import conv_plan, gemm, simd, threads
 from . import conv_winograd as winograd
 from .arrays import Array, contiguous, optional, product, triple
 from .conv_plan import Ints, Plan
 from .conv_source import fill
-from .conv_tiles import dot_tile, outer_tile, outer_vectors
+from .gemm import dot_tile, outer_tile, outer_vectors
 from .jit import inner, kernel
 from .memory import empty, zeros
 
@@ -136,7 +136,7 @@ def conv_grad_weight(
     part = max(1, min(channels, _SUM_BYTES // (per_channel * columns * dy.dtype.itemsize)))
     parts = -(-channels // part)
     part = -(-channels // parts)
-    offsets = np.zeros(-(-part * per_channel // simd.ROWS[0]) * simd.ROWS[0], np.int64)
+    offsets = np.zeros(-(-part * per_channel // gemm.ROWS[0]) * gemm.ROWS[0], np.int64)
     offsets[: part * per_channel] = plan.offsets[: part * per_channel]
     chunks = max(1, min(_PARTIAL_SUMS // (parts * groups), images * plan.bands))
     sums = zeros((chunks, groups * parts, offsets.size * columns), dy.dtype)
@@ -147,7 +147,7 @@ def conv_grad_weight(
     _grad_weight(
         work, contiguous(dy).reshape(-1), contiguous(x).reshape(-1), sums, scratch, buffer, images, groups, channels,
         part, rows, triple(size, 1), out3, plan.axis, plan.band, plan.bands, plan.source, offsets, columns, lanes,
-        simd.ROWS[0],
+        gemm.ROWS[0],
     )  # fmt: skip
     _add_sums(
         dw.size * chunks,
@@ -194,16 +194,20 @@ def _packed(w: Array, plan: Plan, groups: int, inputs: int, row_step: int, input
     return packed
 
 
+def _bias(b: Array | None, y: Array) -> Array:
+    return zeros((y.shape[1],), y.dtype) if b is None else contiguous(b)
+
+
 def _run(
     work: int, plan: Plan, x: Array, packed: Array, b: Array | None, y: Array, planes: int, groups: int, inputs: int,
     size: Ints,
 ) -> None:  # fmt: skip
     lanes = simd.lanes(x.dtype)
     workers = min(threads.get_num_threads(), planes * plan.bands)
-    tile = (simd.ROWS[0] * simd.VECTORS + 1) * lanes
+    tile = (gemm.ROWS[0] * gemm.VECTORS + 1) * lanes
     scratch = empty((workers, tile + plan.buffer + _SLACK), x.dtype)
     _correlate(
-        work, contiguous(x).reshape(-1), packed, optional(b, x), y.reshape(-1), scratch, tile, planes, groups, inputs,
+        work, contiguous(x).reshape(-1), packed, _bias(b, y), y.reshape(-1), scratch, tile, planes, groups, inputs,
         triple(size, 1), product(y.shape[2:]), plan.axis, plan.band, plan.bands, plan.count, plan.source, plan.passes,
         plan.offsets, plan.bases, plan.starts, plan.pieces, plan.out_step, plan.band_step, plan.blocks, plan.rows,
         lanes,
@@ -251,30 +255,53 @@ def _tiles(  # type: ignore[no-untyped-def]
     group_size, lanes,
 ):  # fmt: skip
     first, taps, begin, end = entry[0], entry[1], entry[3], entry[3] + entry[4]
-    g = which % groups
-    v = begin
+    g, v = which % groups, begin
     while v < end:
         vectors = min(3, end - v)
         b0, b1, b2 = bases[v], bases[min(v + 1, end - 1)], bases[min(v + 2, end - 1)]
+        place = pieces[starts[v], 2]
+        whole = vectors == 3 and step == 1 and _are_whole(starts, pieces, v, lanes)
         wo, row = g * group_size + entry[2], 0
         for block in range(blocks.size):
             height = blocks[block]
-            dot_tile(height, vectors, w, wo, offsets, first, taps, buffer, b0, b1, b2, t)
-            for i in range(height):
-                add = bias[g * rows + row + i] if bias.size > 0 else y.dtype.type(0)
-                yo = (which * rows + row + i) * volume + shift
-                for j in range(vectors):
-                    for piece in range(starts[v + j], starts[v + j + 1]):
-                        to = (i * 3 + j) * lanes + pieces[piece, 0]
-                        if step == 1:
-                            simd.put(t, to, add, y, yo + pieces[piece, 2], pieces[piece, 1])
-                        else:
-                            place = yo + pieces[piece, 2]
-                            for lane in range(pieces[piece, 1]):
-                                y[place + lane * step] = t[to + lane] + add
+            if whole:
+                yo = (which * rows + row) * volume + shift + place
+                dot_tile(
+                    height, 3, w, wo, offsets, first, taps, buffer, b0, b1, b2, bias, g * rows + row, y, yo, volume
+                )
+            else:
+                ldt = 3 * lanes
+                dot_tile(
+                    height, vectors, w, wo, offsets, first, taps, buffer, b0, b1, b2, bias, g * rows + row, t, 0, ldt
+                )
+                for i in range(height):
+                    yo = (which * rows + row + i) * volume + shift
+                    _store(t, i * ldt, y, yo, v, vectors, starts, pieces, step, lanes)
             wo += height * taps
             row += height
         v += vectors
+
+
+@inner
+def _are_whole(starts, pieces, v, lanes):  # type: ignore[no-untyped-def]
+    """Whether three vectors go to neighbouring places of the output, every lane of them."""
+    p = starts[v]
+    whole = starts[v + 3] - p == 3
+    for i in range(3):
+        whole = whole and pieces[p + i, 1] == lanes and pieces[p + i, 2] == pieces[p, 2] + i * lanes
+    return whole
+
+
+@inner
+def _store(t, to, y, yo, v, vectors, starts, pieces, step, lanes):  # type: ignore[no-untyped-def]
+    for j in range(vectors):
+        for piece in range(starts[v + j], starts[v + j + 1]):
+            source, place = to + j * lanes + pieces[piece, 0], yo + pieces[piece, 2]
+            if step == 1:
+                simd.move(t, source, y, place, pieces[piece, 1])
+            else:
+                for lane in range(pieces[piece, 1]):
+                    y[place + lane * step] = t[source + lane]
 
 
 @kernel

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import simd
+from . import gemm, simd
 from .arrays import product, triple
 
 Ints = tuple[int, ...]
@@ -168,7 +168,7 @@ def _plan(
         bands, band, axis, most[axis], source, plane * _phases(axes) * channels, np.array(table, np.int64),
         np.concatenate(offsets), np.array(bases, np.int64), np.array(starts, np.int64),
         np.array(pieces, np.int64).reshape(-1, 3), step[2], strides[axis] * step[axis], taps_of,
-        np.array(simd.split_rows(rows), np.int64), rows,
+        np.array(gemm.split_rows(rows), np.int64), rows,
     )  # fmt: skip
 
 

@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from . import simd, threads
+from . import gemm, simd, threads
+from . import winograd as transforms
 from .arrays import Array, contiguous, optional
 from .conv_plan import Ints, Table
-from .conv_tiles import dot_tile, outer_tile, outer_vectors
+from .gemm import dot_tile, outer_tile, outer_vectors
 from .jit import inner, kernel
 from .memory import empty, zeros
 
@@ -120,7 +121,7 @@ def correlate(
     images, size, out = x.shape[0], x.shape[2:], y.shape[2:]
     inputs, rows = x.shape[1] // groups, y.shape[1] // groups
     p = plan(size, padding, out, inputs + rows, inputs, images, x.dtype.itemsize, threads.get_num_threads())
-    blocks = np.array(simd.split_rows(rows), np.int64)
+    blocks = np.array(gemm.split_rows(rows), np.int64)
     u = empty((groups * rows * inputs * 16,), w.dtype)
     row_step, input_step = (9, rows * 9) if turned else (inputs * 9, 9)
     _weights(u.size, contiguous(w).reshape(-1), u, blocks, groups, rows, inputs, row_step, input_step, turned)
@@ -195,6 +196,7 @@ def _correlate(  # type: ignore[no-untyped-def]
         result, buffer = scratch[worker, :a], scratch[worker, a:b]
         v, m = scratch[worker, b:c], scratch[worker, c:]
         buffer[:] = 0
+        none = np.zeros(8, x.dtype)
         for item in range(worker * items // workers, (worker + 1) * items // workers):
             first, g = item // (groups * bands) * together, item // bands % groups
             some, start = min(together, images - first), min(item % bands * band, tile_rows - band)
@@ -202,7 +204,9 @@ def _correlate(  # type: ignore[no-untyped-def]
                 xo = ((first + image) * groups + g) * inputs * size[1] * size[2]
                 _fill(x, xo, inputs, size, buffer, plane, split, band, padding, start, bands == 1)
                 _transform_tiles(buffer, inputs, plane, offsets, tiles, v, image * tiles, width, v_step, lanes)
-            _products(v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, steps, v_step, m_step, blocks, lanes)
+            _products(
+                none, v, u, m, g * rows * inputs * 16, inputs, rows, some * tiles, steps, v_step, m_step, blocks, lanes
+            )
             _transform_outputs(
                 m, m_step, result, bias, y, (first * groups + g) * rows, g * rows, groups * rows, rows, some, some * tiles, out,
                 2 * start, starts, pieces, lanes,
@@ -239,11 +243,11 @@ def _transform_tiles(buffer, inputs, plane, offsets, tiles, v, to, width, step, 
     """v[place, channel, to + tile] = (Bᵀ d B)[place]; what a last vector writes too much, the next image overwrites."""
     for c in range(inputs):
         for i in range(0, tiles, lanes):
-            simd.winograd_input(buffer, c * 8 * plane + i, offsets, v, c * width + to + i, step)
+            transforms.winograd_input(buffer, c * 8 * plane + i, offsets, v, c * width + to + i, step)
 
 
 @inner
-def _products(v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, lanes):  # type: ignore[no-untyped-def]
+def _products(none, v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, lanes):  # type: ignore[no-untyped-def]
     """m[place, three vectors, row] = Σ_channel u[place, channel, row] · v[place, channel, tile]."""
     triples = (tiles + 3 * lanes - 1) // (3 * lanes)
     for p in range(16):
@@ -254,7 +258,24 @@ def _products(v, u, m, uo, inputs, rows, tiles, steps, v_step, m_step, blocks, l
             wo, to = uo, p * m_step + i * rows * 3 * lanes
             for block in range(blocks.size):
                 height = blocks[block]
-                dot_tile(height, left, u, wo + p * inputs * height, steps, 0, inputs, v, base, b1, b2, m[to:])
+                dot_tile(
+                    height,
+                    left,
+                    u,
+                    wo + p * inputs * height,
+                    steps,
+                    0,
+                    inputs,
+                    v,
+                    base,
+                    b1,
+                    b2,
+                    none,
+                    0,
+                    m,
+                    to,
+                    3 * lanes,
+                )
                 wo += 16 * inputs * height
                 to += height * 3 * lanes
 
@@ -267,7 +288,7 @@ def _transform_outputs(  # type: ignore[no-untyped-def]
     volume = out[0] * out[1]
     for i in range((tiles + lanes - 1) // lanes):
         for row in range(rows):
-            simd.winograd_output(m, ((i // 3) * rows + row) * 3 * lanes + i % 3 * lanes, m_step, result)
+            transforms.winograd_output(m, ((i // 3) * rows + row) * 3 * lanes + i % 3 * lanes, m_step, result)
             add = bias[bias_at + row] if bias.size > 0 else y.dtype.type(0)
             for piece in range(starts[i], starts[i + 1]):
                 lane, image, h, w = pieces[piece, 0], pieces[piece, 1], line + pieces[piece, 2], pieces[piece, 3]
@@ -285,7 +306,7 @@ def _transform_outputs(  # type: ignore[no-untyped-def]
 def grad_weight(work: int, dy: Array, x: Array, dw: Array, *, padding: Ints, groups: int) -> None:
     """dw, in place: parallel over a fixed number of chunks of images and parts of channels; sums added in order."""
     images, size, out = x.shape[0], x.shape[2:], dy.shape[2:]
-    inputs, rows, lanes, height = x.shape[1] // groups, dy.shape[1] // groups, simd.lanes(x.dtype), simd.ROWS[0]
+    inputs, rows, lanes, height = x.shape[1] // groups, dy.shape[1] // groups, simd.lanes(x.dtype), gemm.ROWS[0]
     part, columns = _parts(inputs, height, rows, lanes, x.dtype.itemsize)
     parts, bundles = -(-inputs // part), -(-rows // columns)
     p = plan(size, padding, out, part + columns, part, images, x.dtype.itemsize, _CHUNKS)
@@ -369,7 +390,7 @@ def _transform_gradient(dy, yo, rows, out, line, lines, places, tiles, z, to, z_
         if h >= there:
             at = -1
         for o in range(0, columns, lanes):
-            simd.winograd_gradient(
+            transforms.winograd_gradient(
                 turned, at + o if at >= 0 else -1, right + o if right >= 0 else -1, below + o if below >= 0 else -1,
                 corner + o if corner >= 0 else -1, z, (to + tile) * columns + o, z_step,
             )  # fmt: skip

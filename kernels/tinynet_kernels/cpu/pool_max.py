@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from . import simd
 from .arrays import Array, contiguous, product
 from .jit import inner, kernel
 from .memory import empty
@@ -66,12 +67,14 @@ def _forward(x: Array, output_size: Ints, where: Windows) -> tuple[Array, Array]
     y = empty((*x.shape[:2], *output_size), x.dtype)
     count = product(where.taps)
     taps = empty(y.shape, np.dtype(np.uint8 if count <= 255 else np.int32))
-    if y.size:
+    if y.size and where.pairs:
+        _max_pairs(2 * y.size, planes(contiguous(x)), planes(y), planes(taps))
+    elif y.size:
         _max_planes(
             work(y, where), planes(contiguous(x)), planes(y), planes(taps), *where.axes, where.taps, where.dilation,
             where.regular, where.joined(), where.regular[0] > 2 or where.regular[1] == where.regular[2],
         )  # fmt: skip
-        nothing = where.empty()
+        nothing = where.empty
         if nothing is not None:
             planes(taps)[:, nothing] = np.iinfo(taps.dtype).max
     return y, taps
@@ -79,10 +82,13 @@ def _forward(x: Array, output_size: Ints, where: Windows) -> tuple[Array, Array]
 
 def _backward(dy: Array, taps: Array, input_size: Ints, where: Windows) -> Array:
     dx = empty((*dy.shape[:2], *input_size), dy.dtype)
-    offsets, nothing = _offsets(where), np.iinfo(taps.dtype).max
-    if dx.size:
+    nothing = np.iinfo(taps.dtype).max
+    if dx.size and where.pairs:
+        _scatter_pairs(dy.size + dx.size, planes(contiguous(dy)), planes(contiguous(taps)), planes(dx))
+    elif dx.size:
         _scatter_planes(
-            dy.size + dx.size, planes(contiguous(dy)), planes(contiguous(taps)), *(a[0] for a in where.axes), offsets,
+            dy.size + dx.size, planes(contiguous(dy)), planes(contiguous(taps)), *(a[0] for a in where.axes),
+            where.offsets,
             nothing, planes(dx),
         )  # fmt: skip
     return dx
@@ -92,13 +98,35 @@ def _indices(taps: Array, where: Windows) -> Array:
     (d, h, w), (_, height, width) = (a[0] for a in where.axes), where.size
     begin = ((d[:, None, None] * height + h[:, None]) * width + w).reshape(1, 1, *taps.shape[2:])
     none = taps == np.iinfo(taps.dtype).max
-    return np.where(none, -1, begin + _offsets(where)[np.where(none, 0, taps)])
+    return np.where(none, -1, begin + where.offsets[np.where(none, 0, taps)])
 
 
-def _offsets(where: Windows) -> Array:
-    """How far each tap lies from its window's begin, in the flat plane."""
-    d, h, w = (np.arange(n) * gap for n, gap in zip(where.taps, where.dilation, strict=True))
-    return ((d[:, None, None] * where.size[1] + h[:, None]) * where.size[2] + w).reshape(-1)
+@kernel
+def _max_pairs(x, y, taps):  # type: ignore[no-untyped-def]
+    """Squares of 2 × 2, side by side: lines of explicit vectors."""
+    lines, width = y.shape[1] * y.shape[2], x.shape[3]
+    flat, out, places = x.reshape(-1), y.reshape(-1), taps.reshape(-1)
+    for plane in prange(y.shape[0]):
+        for d in range(y.shape[1]):
+            for h in range(y.shape[2]):
+                xo = ((plane * x.shape[1] + d) * x.shape[2] + 2 * h) * width
+                to = (plane * lines + d * y.shape[2] + h) * y.shape[3]
+                simd.pair_max(flat, xo, width, y.shape[3], out, places, to)
+
+
+@kernel
+def _scatter_pairs(dy, taps, dx):  # type: ignore[no-untyped-def]
+    lines, width, odd = dy.shape[1] * dy.shape[2], dx.shape[3], dx.shape[3] % 2
+    flat, grad, places = dx.reshape(-1), dy.reshape(-1), taps.reshape(-1)
+    for plane in prange(dx.shape[0]):
+        for d in range(dy.shape[1]):
+            for h in range(dy.shape[2]):
+                xo = ((plane * dx.shape[1] + d) * dx.shape[2] + 2 * h) * width
+                to = (plane * lines + d * dy.shape[2] + h) * dy.shape[3]
+                simd.pair_scatter(grad, places, to, dy.shape[3], flat, xo, width)
+            if 2 * dy.shape[2] < dx.shape[2] or odd:
+                dx[plane, d, 2 * dy.shape[2] :] = 0
+                dx[plane, d, :, 2 * dy.shape[3] :] = 0
 
 
 @kernel

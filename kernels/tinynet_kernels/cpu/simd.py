@@ -1,15 +1,11 @@
-"""Explicit vector code: register tiles written for the host's vector width, as Numba intrinsics.
+"""Explicit vector code, as Numba intrinsics: what the vector instructions of the host do, on a whole vector or a part.
 
-LLVM vectorises plain loops well, but does not keep a tile of accumulators in registers over a reduction, which is
-where products and convolutions get their speed. So the two tiles that they need are emitted here, instruction by
-instruction, from a Python loop over accumulators:
-
-    dot_tile    t[i, v] = Σ_k a[k, i] · x[base[v] + offset[k]]    vectors along pixels (or columns): convolution
-    outer_tile  t[i, v] += Σ_p x[base[i] + p] · b[p, v]           vectors along channels: the weight gradient
+LLVM vectorises plain loops well, but not all: a row of two vectors and a bit, every other number of a row, a transpose,
+or tiles of accumulators that stay in registers (gemm.py) are written here, instruction by instruction.
 
 A vector is as wide as the host's registers (`lanes`): 16, 8 or 4 numbers of float32, half as many of float64.
-TINYNET_VECTOR_LANES (4, 8 or 16, of float32) forces a narrower one. Nothing here checks bounds: a tile reads whole
-vectors, and what calls it gives it private buffers with room behind the last number.
+TINYNET_VECTOR_LANES (4, 8 or 16, of float32) forces a narrower one. Functions that take a count touch no number beyond
+it; those that read whole vectors say so, and what calls them gives them buffers with room behind the last number.
 """
 
 from __future__ import annotations
@@ -47,22 +43,7 @@ def lanes(dtype: Any) -> int:
     return width() * 4 // np.dtype(dtype).itemsize
 
 
-ROWS = (8, 4, 2, 1) if width() != 8 else (4, 2, 1)
-"""Heights of tiles: the highest keeps 3 vectors a row in 32 (AVX-512, NEON) or 16 (AVX) registers."""
-VECTORS = 3
-"""Vectors in a row of a tile."""
-
-
-def split_rows(n: int) -> list[int]:
-    """`n` rows as tile heights, the highest first."""
-    heights = []
-    for height in ROWS:
-        heights += [height] * (n // height)
-        n %= height
-    return heights
-
-
-class _Emitter:
+class Emitter:
     """The LLVM builder, with what tiles need: array data, vectors and loops."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
@@ -88,16 +69,29 @@ class _Emitter:
         self.builder.store(value, place, align=value.type.element.get_abi_size(self.context.target_data))
 
     def mask(self, vector: Any, count: Any) -> Any:
-        words = ir.VectorType(ir.IntType(32), vector.count)
-        limit = self.splat(self.builder.trunc(count, ir.IntType(32)), words)
-        return self.builder.icmp_signed("<", ir.Constant(words, list(range(vector.count))), limit)
+        """Lanes below `count`, which may be negative or larger than the vector."""
+        words, builder = ir.VectorType(ir.IntType(32), vector.count), self.builder
+        for bound, sign in ((0, "<"), (vector.count, ">")):
+            limit = ir.Constant(I64, bound)
+            count = builder.select(builder.icmp_signed(sign, count, limit), limit, count)
+        limits = self.splat(builder.trunc(count, ir.IntType(32)), words)
+        return builder.icmp_signed("<", ir.Constant(words, list(range(vector.count))), limits)
 
     def load_some(self, pointer: Any, vector: Any, count: Any) -> Any:
         """The first `count` numbers, and zeros; reads no others."""
         place = self.builder.bitcast(pointer, vector.as_pointer())
-        zero = ir.Constant(vector, [0.0] * vector.count)
+        zero = ir.Constant(vector, [0 if isinstance(vector.element, ir.IntType) else 0.0] * vector.count)
         args = [place, self._alignment(vector), self.mask(vector, count), zero]
         return self.builder.call(self._masked("load", vector, vector, args), args)
+
+    def load_pairs(self, pointer: Any, vector: Any, count: Any) -> list[Any]:
+        """The even and the odd ones of the first 2·`count` numbers."""
+        n = vector.count
+        twice = self.builder.mul(count, ir.Constant(I64, 2))
+        low = self.load_some(pointer, vector, twice)
+        behind = self.builder.sub(twice, ir.Constant(I64, n))
+        high = self.load_some(self.builder.gep(pointer, [ir.Constant(I64, n)]), vector, behind)
+        return [self.shuffle(low, high, list(range(k, 2 * n, 2))) for k in range(2)]
 
     def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
         """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
@@ -122,7 +116,7 @@ class _Emitter:
         )
 
     def _kind(self, vector: Any) -> str:
-        return "f32" if isinstance(vector.element, ir.FloatType) else "f64"
+        return {"float": "f32", "double": "f64"}.get(str(vector.element), str(vector.element))
 
     def splat(self, scalar: Any, vector: Any) -> Any:
         one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
@@ -160,99 +154,13 @@ class _Emitter:
         return values
 
 
-def dot_tile(rows: int, vectors: int = VECTORS) -> Any:
-    """t[i, v] = Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count; t has rows of 3 vectors."""
-
-    @emitted
-    def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, t):  # type: ignore[no-untyped-def]
-        signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, t)
-
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            e = _Emitter(context, builder, signature, args)
-            vector = e.vector_type(5)
-            weights, table = e.data(0, e.number(1)), e.data(2, e.number(3))
-            bases = [e.data(5, e.number(6 + v)) for v in range(vectors)]
-            zero = ir.Constant(vector, [0.0] * vector.count)
-
-            def body(k, acc):  # type: ignore[no-untyped-def]
-                offset = builder.load(builder.gep(table, [k]))
-                xs = [e.load(builder.gep(base, [offset]), vector) for base in bases]
-                first = builder.mul(k, ir.Constant(I64, rows))
-                new = []
-                for i in range(rows):
-                    w = builder.load(builder.gep(weights, [builder.add(first, ir.Constant(I64, i))]))
-                    w = e.splat(w, vector)
-                    new += [e.fma(w, xs[v], acc[i * vectors + v]) for v in range(vectors)]
-                return new
-
-            sums = e.loop(e.number(4), [zero] * (rows * vectors), body)
-            for i, total in enumerate(sums):
-                place = (i // vectors * VECTORS + i % vectors) * vector.count
-                e.store(total, e.data(9, ir.Constant(I64, place)))
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return tile
-
-
-def outer_tile(rows: int, vectors: int) -> Any:
-    """t[to + i·ldt, v] += Σ_{r, q} x[xo + offsets[oo + i] + r·line + q] · b[bo + (r·size + q)·ldb, v], r < lines, q < size."""
-
-    @emitted
-    def tile(typingctx, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
-        signature = types.void(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
-
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            e = _Emitter(context, builder, signature, args)
-            vector = e.vector_type(7)
-            table, origin, size, ldb = e.data(2, e.number(3)), e.number(1), e.number(5), e.number(9)
-            pointers = []
-            for i in range(rows):
-                offset = builder.load(builder.gep(table, [ir.Constant(I64, i)]))
-                pointers.append(e.data(0, builder.add(origin, offset)))
-            columns = e.data(7, e.number(8))
-            zero = ir.Constant(vector, [0.0] * vector.count)
-
-            def across(r, outer):  # type: ignore[no-untyped-def]
-                start = builder.mul(r, e.number(6))
-                first = builder.mul(r, size)
-
-                def along(q, acc):  # type: ignore[no-untyped-def]
-                    place = builder.gep(columns, [builder.mul(builder.add(first, q), ldb)])
-                    bs = [
-                        e.load(builder.gep(place, [ir.Constant(I64, v * vector.count)]), vector) for v in range(vectors)
-                    ]
-                    at, new = builder.add(start, q), []
-                    for i in range(rows):
-                        value = e.splat(builder.load(builder.gep(pointers[i], [at])), vector)
-                        new += [e.fma(value, bs[v], acc[i * vectors + v]) for v in range(vectors)]
-                    return new
-
-                return e.loop(size, outer, along)
-
-            sums = e.loop(e.number(4), [zero] * (rows * vectors), across)
-            target, ldt = e.data(10, e.number(11)), e.number(12)
-            for i in range(rows):
-                for v in range(vectors):
-                    place = builder.gep(
-                        target, [builder.add(builder.mul(ldt, ir.Constant(I64, i)), ir.Constant(I64, v * vector.count))]
-                    )
-                    e.store(builder.fadd(e.load(place, vector), sums[i * vectors + v]), place)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return tile
-
-
 @emitted
 def put(typingctx, t, to, add, y, yo, count):  # type: ignore[no-untyped-def]
     """y[yo + i] = t[to + i] + add for i in range(count), count <= lanes; reads a whole vector of t."""
     signature = types.void(t, to, add, y, yo, count)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
+        e = Emitter(context, builder, signature, args)
         vector = e.vector_type(0)
         value = builder.fadd(e.load(e.data(0, e.number(1)), vector), e.splat(args[2], vector))
         e.store_some(value, e.data(3, e.number(4)), e.number(5))
@@ -267,7 +175,7 @@ def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     signature = types.void(x, xo, y, yo, count)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
+        e = Emitter(context, builder, signature, args)
         vector, count = e.vector_type(0), e.number(4)
         source, target = e.data(0, e.number(1)), e.data(2, e.number(3))
         size = ir.Constant(I64, vector.count)
@@ -294,7 +202,7 @@ def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     signature = types.void(x, xo, y, yo, count)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
+        e = Emitter(context, builder, signature, args)
         vector, count = e.vector_type(0), e.number(4)
         source, target = e.data(0, e.number(1)), e.data(2, e.number(3))
         n, none = vector.count, ir.Constant(I64, 0)
@@ -323,7 +231,7 @@ def transpose(typingctx, x, xo, ldx, rows, count, y, yo, ldy):  # type: ignore[n
     signature = types.void(x, xo, ldx, rows, count, y, yo, ldy)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
+        e = Emitter(context, builder, signature, args)
         vector = e.vector_type(0)
         n, none = vector.count, ir.Constant(I64, 0)
         source, target = e.data(0, e.number(1)), e.data(5, e.number(6))
@@ -359,7 +267,7 @@ def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-unt
     signature = types.void(x, xo, count, y, places, low, high)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
+        e = Emitter(context, builder, signature, args)
         vector, count, source = e.vector_type(0), e.number(2), e.data(0, e.number(1))
         n = vector.count
 
@@ -386,86 +294,82 @@ def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-unt
     return signature, codegen
 
 
-def _spread(rows: list[list[Any]], combine: Callable[[list[Any]], list[Any]]) -> list[list[Any]]:
-    """`combine` along the columns, then along the rows, of a matrix of vectors."""
-    columns = [combine(list(column)) for column in zip(*rows, strict=True)]
-    return [combine(list(row)) for row in zip(*columns, strict=True)]
-
-
 @emitted
-def winograd_input(typingctx, x, xo, offsets, y, yo, step):  # type: ignore[no-untyped-def]
-    """y[yo + step·(4i + j)] = (Bᵀ d B)[i, j] with d[i, j] = x[xo + offsets[4i + j]], each a vector of tiles."""
-    signature = types.void(x, xo, offsets, y, yo, step)
+def pair_max(typingctx, x, xo, line, count, y, taps, yo):  # type: ignore[no-untyped-def]
+    """y[yo + i] = the largest of the 2 × 2 numbers at x[xo + 2i], in lines `line` apart, and which; i < count.
+
+    The first of equal ones; NaN wins over numbers. taps has bytes.
+    """
+    signature = types.void(x, xo, line, count, y, taps, yo)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
-        vector, origin, table = e.vector_type(0), e.data(0, e.number(1)), e.data(2)
-
-        def place(i):  # type: ignore[no-untyped-def]
-            return builder.gep(origin, [builder.load(builder.gep(table, [ir.Constant(I64, i)]))])
-
-        def combine(d):  # type: ignore[no-untyped-def]
-            add, sub = builder.fadd, builder.fsub
-            return [sub(d[0], d[2]), add(d[1], d[2]), sub(d[2], d[1]), sub(d[1], d[3])]
-
-        d = [[e.load(place(4 * i + j), vector) for j in range(4)] for i in range(4)]
-        for i, row in enumerate(_spread(d, combine)):
-            for j, value in enumerate(row):
-                at = builder.add(e.number(4), builder.mul(e.number(5), ir.Constant(I64, 4 * i + j)))
-                e.store(value, e.data(3, at))
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@emitted
-def winograd_output(typingctx, t, to, step, y):  # type: ignore[no-untyped-def]
-    """The 2 × 2 outputs Aᵀ m A of a vector of tiles, m[i, j] = t[to + step·(4i + j)]: y holds two rows of 2·lanes."""
-    signature = types.void(t, to, step, y)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
-        vector = e.vector_type(0)
+        e = Emitter(context, builder, signature, args)
+        vector, source = e.vector_type(0), e.data(0, e.number(1))
         n = vector.count
+        words = ir.VectorType(ir.IntType(32), n)
 
-        def combine(m):  # type: ignore[no-untyped-def]
-            add, sub = builder.fadd, builder.fsub
-            return [add(add(m[0], m[1]), m[2]), sub(sub(m[1], m[2]), m[3])]
+        def better(old, new):  # type: ignore[no-untyped-def]
+            (a, i), (b, j) = old, new
+            wins = builder.or_(builder.fcmp_ordered(">", b, a), builder.fcmp_unordered("uno", b, b))
+            return builder.select(wins, b, a), builder.select(wins, j, i)
 
-        def place(i):  # type: ignore[no-untyped-def]
-            return e.data(0, builder.add(e.number(1), builder.mul(e.number(2), ir.Constant(I64, i))))
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, ir.Constant(I64, n))
+            left = builder.sub(e.number(3), at)
+            lines = []
+            for r in range(2):
+                start = builder.gep(source, [builder.mul(at, ir.Constant(I64, 2))])
+                if r:
+                    start = builder.gep(start, [e.number(2)])
+                pair = e.load_pairs(start, vector, left)
+                lines.append(better(*((v, ir.Constant(words, [2 * r + k] * n)) for k, v in enumerate(pair))))
+            value, tap = better(*lines)
+            place = builder.add(e.number(6), at)
+            e.store_some(value, e.data(4, place), left)
+            tap = builder.trunc(tap, ir.VectorType(ir.IntType(8), n))
+            e.store_some(tap, e.data(5, place), left)
+            return []
 
-        m = [[e.load(place(4 * i + j), vector) for j in range(4)] for i in range(4)]
-        for i, (even, odd) in enumerate(_spread(m, combine)):
-            for half in range(2):
-                order = [lane // 2 + half * n // 2 + (n if lane % 2 else 0) for lane in range(n)]
-                e.store(e.shuffle(even, odd, order), e.data(3, ir.Constant(I64, (2 * i + half) * n)))
+        e.loop(builder.sdiv(builder.add(e.number(3), ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 @emitted
-def winograd_gradient(typingctx, d, d0, d1, d2, d3, y, yo, step):  # type: ignore[no-untyped-def]
-    """y[yo + step·(4i + j)] = (A d Aᵀ)[i, j], d the 2 × 2 vectors of d at d0 … d3, a negative place being zero."""
-    signature = types.void(d, d0, d1, d2, d3, y, yo, step)
+def pair_scatter(typingctx, dy, taps, yo, count, x, xo, line):  # type: ignore[no-untyped-def]
+    """The transpose of `pair_max`: all of the 2 × 2 numbers at x[xo + 2i] = 0, but number taps[yo + i] = dy[yo + i]."""
+    signature = types.void(dy, taps, yo, count, x, xo, line)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        e = _Emitter(context, builder, signature, args)
-        vector, none = e.vector_type(0), ir.Constant(I64, 0)
+        e = Emitter(context, builder, signature, args)
+        vector, target = e.vector_type(0), e.data(4, e.number(5))
+        n = vector.count
+        zero, bytes_ = ir.Constant(vector, [0.0] * n), ir.VectorType(ir.IntType(8), n)
 
-        def optional(i):  # type: ignore[no-untyped-def]
-            there = builder.icmp_signed(">=", e.number(i), none)
-            count = builder.select(there, ir.Constant(I64, vector.count), none)
-            return e.load_some(e.data(0, builder.select(there, e.number(i), none)), vector, count)
+        def body(i, state):  # type: ignore[no-untyped-def]
+            at = builder.mul(i, ir.Constant(I64, n))
+            left = builder.sub(e.number(3), at)
+            place = builder.add(e.number(2), at)
+            value = e.load_some(e.data(0, place), vector, left)
+            tap = e.load_some(e.data(1, place), bytes_, left)
+            for r in range(2):
+                pair = []
+                for k in range(2):
+                    here = builder.icmp_signed("==", tap, ir.Constant(bytes_, [2 * r + k] * n))
+                    pair.append(builder.select(here, value, zero))
+                start = builder.gep(target, [builder.mul(at, ir.Constant(I64, 2))])
+                if r:
+                    start = builder.gep(start, [e.number(6)])
+                for half in range(2):
+                    order = [lane // 2 + half * n // 2 + (n if lane % 2 else 0) for lane in range(n)]
+                    some = builder.sub(builder.mul(left, ir.Constant(I64, 2)), ir.Constant(I64, half * n))
+                    e.store_some(
+                        e.shuffle(pair[0], pair[1], order), builder.gep(start, [ir.Constant(I64, half * n)]), some
+                    )
+            return []
 
-        def combine(d):  # type: ignore[no-untyped-def]
-            return [d[0], builder.fadd(d[0], d[1]), builder.fsub(d[0], d[1]), builder.fneg(d[1])]
-
-        for i, row in enumerate(_spread([[optional(1), optional(2)], [optional(3), optional(4)]], combine)):
-            for j, value in enumerate(row):
-                at = builder.add(e.number(6), builder.mul(e.number(7), ir.Constant(I64, 4 * i + j)))
-                e.store(value, e.data(5, at))
+        e.loop(builder.sdiv(builder.add(e.number(3), ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
+import functools
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from .arrays import Array, product, triple
 Ints = tuple[int, ...]
 
 
-class Windows(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Windows:
     """Tap t of output p of an axis lies at ``begin[p] + t · dilation``.
 
     axes      for each axis (4, out): begin; the first and the last position + 1 inside the input; the tap of the first
@@ -27,12 +29,26 @@ class Windows(NamedTuple):
     regular: tuple[int, int, int]
     size: tuple[int, int, int]
 
+    @functools.cached_property
     def empty(self) -> Array | None:
         """Which outputs (out) have no tap inside the input, bool; None if all have."""
         none = [a[1] >= a[2] for a in self.axes]
         if not any(n.any() for n in none):
             return None
         return none[0][:, None, None] | none[1][:, None] | none[2]
+
+    @functools.cached_property
+    def offsets(self) -> Array:
+        """How far each tap lies from its window's begin, in the flat plane."""
+        d, h, w = (np.arange(n) * gap for n, gap in zip(self.taps, self.dilation, strict=True))
+        return ((d[:, None, None] * self.size[1] + h[:, None]) * self.size[2] + w).reshape(-1)
+
+    @functools.cached_property
+    def pairs(self) -> bool:
+        """Whether the windows are the squares of 2 × 2, side by side, of each plane."""
+        two = self.taps == (1, 2, 2) and self.dilation[1:] == (1, 1)
+        starts = [np.array_equal(a[0], 2 * np.arange(a.shape[1])) for a in self.axes[1:]]
+        return two and all(starts) and self.axes[0].shape[1] == self.size[0]
 
     def joined(self) -> bool:
         """Whether the windows of the last axis divide its lines, so that all lines are one."""
@@ -41,6 +57,7 @@ class Windows(NamedTuple):
         return first == 0 and last == out and out * step == self.size[2] and self.dilation[2] == 1
 
 
+@functools.lru_cache(maxsize=512)
 def windows(size: Ints, output_size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Windows:
     """The windows of a pooling with fixed steps."""
     full, out = triple(size, 1), triple(output_size, 1)
@@ -58,6 +75,7 @@ def _axis(n: int, out: int, taps: int, step: int, pad: int, gap: int) -> Array:
     return np.stack([begin, np.minimum(begin + tap * gap, n), np.minimum(begin + (taps - 1) * gap + 1, n), tap])
 
 
+@functools.lru_cache(maxsize=512)
 def adaptive_windows(size: Ints, output_size: Ints) -> Windows:
     """The windows ``⌊p·in/out⌋ … ⌈(p + 1)·in/out⌉ − 1``."""
     full, out = triple(size, 1), triple(output_size, 1)

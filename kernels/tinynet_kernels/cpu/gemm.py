@@ -1,0 +1,166 @@
+"""Products in registers: tiles of accumulators, emitted instruction by instruction.
+
+LLVM does not keep a tile of accumulators in registers over a reduction, which is where products and convolutions get
+their speed. Two tiles serve both:
+
+    dot_tile    t[i, v] = Σ_k a[k, i] · x[base[v] + offset[k]]    vectors along pixels (or columns)
+    outer_tile  t[i, v] += Σ_p x[base[i] + p] · b[p, v]           vectors along channels
+
+Nothing here checks bounds: a tile reads whole vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from .jit import inner
+from .simd import I64, Emitter, emitted, width
+
+ROWS = (8, 4, 2, 1) if width() != 8 else (4, 2, 1)
+"""Heights of tiles: the highest keeps 3 vectors a row in 32 (AVX-512, NEON) or 16 (AVX) registers."""
+VECTORS = 3
+"""Vectors in a row of a tile."""
+
+
+def split_rows(n: int) -> list[int]:
+    """`n` rows as tile heights, the highest first."""
+    heights = []
+    for height in ROWS:
+        heights += [height] * (n // height)
+        n %= height
+    return heights
+
+
+def make_dot_tile(rows: int, vectors: int = VECTORS) -> Any:
+    """t[to + i·ldt, v] = init[io + i] + Σ_k a[ao + k·rows + i] · x[b_v + offsets[oo + k]], k < count."""
+
+    @emitted
+    def tile(typingctx, a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt):  # type: ignore[no-untyped-def]
+        signature = types.void(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            e = Emitter(context, builder, signature, args)
+            vector = e.vector_type(5)
+            weights, table = e.data(0, e.number(1)), e.data(2, e.number(3))
+            bases = [e.data(5, e.number(6 + v)) for v in range(vectors)]
+            first = e.data(9, e.number(10))
+            begin = [e.splat(builder.load(builder.gep(first, [ir.Constant(I64, i)])), vector) for i in range(rows)]
+
+            def body(k, acc):  # type: ignore[no-untyped-def]
+                offset = builder.load(builder.gep(table, [k]))
+                xs = [e.load(builder.gep(base, [offset]), vector) for base in bases]
+                first = builder.mul(k, ir.Constant(I64, rows))
+                new = []
+                for i in range(rows):
+                    w = builder.load(builder.gep(weights, [builder.add(first, ir.Constant(I64, i))]))
+                    w = e.splat(w, vector)
+                    new += [e.fma(w, xs[v], acc[i * vectors + v]) for v in range(vectors)]
+                return new
+
+            sums = e.loop(e.number(4), [begin[i // vectors] for i in range(rows * vectors)], body)
+            target = e.data(11, e.number(12))
+            for i, total in enumerate(sums):
+                line = builder.gep(target, [builder.mul(e.number(13), ir.Constant(I64, i // vectors))])
+                e.store(total, builder.gep(line, [ir.Constant(I64, i % vectors * vector.count)]))
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+def make_outer_tile(rows: int, vectors: int) -> Any:
+    """t[to + i·ldt, v] += Σ_{r, q} x[xo + offsets[oo + i] + r·line + q] · b[bo + (r·size + q)·ldb, v], r < lines, q < size."""
+
+    @emitted
+    def tile(typingctx, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
+        signature = types.void(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            e = Emitter(context, builder, signature, args)
+            vector = e.vector_type(7)
+            table, origin, size, ldb = e.data(2, e.number(3)), e.number(1), e.number(5), e.number(9)
+            pointers = []
+            for i in range(rows):
+                offset = builder.load(builder.gep(table, [ir.Constant(I64, i)]))
+                pointers.append(e.data(0, builder.add(origin, offset)))
+            columns = e.data(7, e.number(8))
+            zero = ir.Constant(vector, [0.0] * vector.count)
+
+            def across(r, outer):  # type: ignore[no-untyped-def]
+                start = builder.mul(r, e.number(6))
+                first = builder.mul(r, size)
+
+                def along(q, acc):  # type: ignore[no-untyped-def]
+                    place = builder.gep(columns, [builder.mul(builder.add(first, q), ldb)])
+                    bs = [
+                        e.load(builder.gep(place, [ir.Constant(I64, v * vector.count)]), vector) for v in range(vectors)
+                    ]
+                    at, new = builder.add(start, q), []
+                    for i in range(rows):
+                        value = e.splat(builder.load(builder.gep(pointers[i], [at])), vector)
+                        new += [e.fma(value, bs[v], acc[i * vectors + v]) for v in range(vectors)]
+                    return new
+
+                return e.loop(size, outer, along)
+
+            sums = e.loop(e.number(4), [zero] * (rows * vectors), across)
+            target, ldt = e.data(10, e.number(11)), e.number(12)
+            for i in range(rows):
+                for v in range(vectors):
+                    place = builder.gep(
+                        target, [builder.add(builder.mul(ldt, ir.Constant(I64, i)), ir.Constant(I64, v * vector.count))]
+                    )
+                    e.store(builder.fadd(e.load(place, vector), sums[i * vectors + v]), place)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+_dot = {(rows, vectors): make_dot_tile(rows, vectors) for rows in (8, 4, 2, 1) for vectors in (3, 2, 1)}
+_dot_8x3, _dot_8x2, _dot_8x1 = _dot[8, 3], _dot[8, 2], _dot[8, 1]
+_dot_4x3, _dot_4x1, _dot_2x3, _dot_1x3 = _dot[4, 3], _dot[4, 1], _dot[2, 3], _dot[1, 3]
+_outer_1, _outer_2, _outer_3 = (make_outer_tile(ROWS[0], vectors) for vectors in (1, 2, 3))
+
+
+@inner
+def dot_tile(rows, vectors, a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt):  # type: ignore[no-untyped-def]
+    """See `make_dot_tile`: rows 8, 4, 2 or 1; a tile may compute, and store, up to 3 vectors where fewer are asked for."""
+    if rows == 8:
+        if vectors == 3:
+            _dot_8x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+        elif vectors == 2:
+            _dot_8x2(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+        else:
+            _dot_8x1(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+    elif rows == 4:
+        if vectors > 1:
+            _dot_4x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+        else:
+            _dot_4x1(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+    elif rows == 2:
+        _dot_2x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+    else:
+        _dot_1x3(a, ao, offsets, oo, count, x, b0, b1, b2, init, io, t, to, ldt)
+
+
+@inner
+def outer_vectors(left):  # type: ignore[no-untyped-def]
+    """How many of `left` vectors the next tile takes: 3, 2 or 1, and of 4 rather 2 and 2 than 3 and 1."""
+    return min(left, 2 if left == 4 else 3)
+
+
+@inner
+def outer_tile(vectors, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
+    """See `make_outer_tile`: as many rows as the highest tile has."""
+    if vectors == 3:
+        _outer_3(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+    elif vectors == 2:
+        _outer_2(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+    else:
+        _outer_1(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
