@@ -53,6 +53,8 @@ for dtype in map(np.dtype, sys.argv[2:]):
     see(y, mean, rstd, *k.layer_norm_backward(b, a, None, mean, rstd))
     y, mean, rstd = k.batch_norm_forward(a, None, None, eps=1e-5)
     see(y, mean, rstd, *k.batch_norm_backward(b, a, None, mean, rstd))
+    see(*k.batch_norm_backward(b, a, None, mean, rstd, training=False), *k.moments_last(x, axes=4))
+    see(k.sum_last(x, axes=2), *k.moments_last(x, axes=2), *k.adaptive_max_pool_forward(x, output_size=(7, 9)))
     x, t = normal(301, 203, 1), rng.integers(0, 203, (301, 1))
     c = dict(ignore_index=-100, label_smoothing=0.1, reduction="mean")
     loss, lse = k.cross_entropy_forward(x, t, None, **c)

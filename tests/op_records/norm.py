@@ -42,10 +42,10 @@ def keeping(f: Any, x: Any, mean: Any, var: Any, *rest: Any, **options: Any) -> 
 
 @st.composite
 def normalisations(draw: Any) -> Call:
-    long = draw(st.integers(0, 3)) == 0  # lines of more than 32 elements are taken one by one
+    long = draw(st.integers(0, 3)) == 0  # lines of 64 elements and more are taken one by one
     c = draw(st.integers(1, 2 if long else 3))
     n = 2 if long else draw(st.integers(2, 3))
-    size = (33,) if long else draw(shapes(max_dims=3, min_side=1, max_side=2))
+    size = (64,) if long else draw(shapes(max_dims=3, min_side=1, max_side=2))
     x = draw(arrays((n, c, *size), values="distinct"))
     training = draw(st.booleans())
     mean, var = draw(arrays((c,))), draw(arrays((c,), values="positive"))
@@ -156,6 +156,9 @@ RECORDS = [
             call(ONES((0, 2)), ONES(2), ONES(2), ONES(2), ONES(2)),
             call(ONES((1, 1)), ONES(1), ONES(1)),
             call(d.numbers(2, 2, 3), None, None, d.numbers(2), d.numbers(2), training=True),
+            call(d.numbers(3, 130, 2), None, None, d.numbers(130), None, training=True),  # two blocks of columns
+            call(d.numbers(2, 2, 8, 8), None, None, d.numbers(2), d.numbers(2), training=True),  # long lines
+            call(d.numbers(2, 2, 8, 8), d.numbers(2), ONES(2), d.numbers(2), d.numbers(2)),
         ),
         refusals=(
             refused("batch_norm.*1 value", ValueError, ONES((1, 2)), None, None, training=True),
@@ -230,7 +233,7 @@ RECORDS = [
             call(ONES((0, 3)), (3,), ONES(3), ONES(3)),
             call(ONES((2, 0)), (0,)),
             call(ONES((1, 1)), (1,), ONES(1)),
-            call(d.numbers(70, 2), (2,), d.numbers(2), d.numbers(2)),  # more than a chunk of 64
+            call(d.numbers(133, 2), (2,), d.numbers(2), d.numbers(2)),  # a chunk of 128, then four rows and one
             call(d.numbers(2, 3, 4), (3, 4), d.numbers(3, 4), d.numbers(3, 4)),
         ),
         refusals=(

@@ -25,11 +25,6 @@ def _last(x: Tensor, shape: Ints) -> Ints:
     return tuple(range(x.ndim - len(shape), x.ndim))
 
 
-def _rows(x: Array, shape: Ints) -> Array:
-    """x as (R, K), K the elements of `shape`."""
-    return x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), math.prod(shape))
-
-
 def layer_norm_definition(x: Tensor, w: Tensor | None, b: Tensor | None, *, shape: Ints, eps: float) -> Tensor:
     """y = (x − mean)/√(var + ε)·γ + β, mean and biased variance over the last dimensions."""
     y = standardised(x, _last(x, shape), eps)
@@ -40,18 +35,16 @@ def layer_norm_definition(x: Tensor, w: Tensor | None, b: Tensor | None, *, shap
 def _layer_forward(
     x: Array, w: Array | None, b: Array | None, *, shape: Ints, eps: float
 ) -> tuple[Array, tuple[Array, Array]]:
-    w, b = (None if v is None else v.reshape(-1) for v in (w, b))
-    y, mean, rstd = kernels_for(x).layer_norm_forward(_rows(x, shape), w, b, eps=eps)
-    return y.reshape(x.shape), (mean, rstd)
+    y, mean, rstd = kernels_for(x).layer_norm_forward(x, w, b, eps=eps, axes=len(shape))
+    return y, (mean, rstd)
 
 
 def _layer_backward(
     dy: Array, inputs: list[Any], cache: tuple[Array, Array], needs: list[bool], *, shape: Ints, eps: float
 ) -> list[Array | None]:
     x, w, b = inputs
-    gain = None if w is None else w.reshape(-1)
-    dx, dw, db = kernels_for(dy).layer_norm_backward(_rows(dy, shape), _rows(x, shape), gain, *cache)
-    return [dx.reshape(x.shape), None if w is None else dw.reshape(shape), None if b is None else db.reshape(shape)]
+    dx, dw, db = kernels_for(dy).layer_norm_backward(dy, x, w, *cache, axes=len(shape))
+    return [dx, None if w is None else dw, None if b is None else db]
 
 
 _layer_norm = Fused("layer_norm", layer_norm_definition, _layer_forward, _layer_backward)
@@ -65,18 +58,16 @@ def rms_norm_definition(x: Tensor, w: Tensor | None, *, shape: Ints, eps: float)
 
 
 def _rms_forward(x: Array, w: Array | None, *, shape: Ints, eps: float) -> tuple[Array, tuple[Array, Array]]:
-    gain = None if w is None else w.reshape(-1)
-    y, mean, rstd = kernels_for(x).layer_norm_forward(_rows(x, shape), gain, None, eps=eps, centred=False)
-    return y.reshape(x.shape), (mean, rstd)
+    y, mean, rstd = kernels_for(x).layer_norm_forward(x, w, None, eps=eps, axes=len(shape), centred=False)
+    return y, (mean, rstd)
 
 
 def _rms_backward(
     dy: Array, inputs: list[Any], cache: tuple[Array, Array], needs: list[bool], *, shape: Ints, eps: float
 ) -> list[Array | None]:
     x, w = inputs
-    gain = None if w is None else w.reshape(-1)
-    dx, dw, _ = kernels_for(dy).layer_norm_backward(_rows(dy, shape), _rows(x, shape), gain, *cache, centred=False)
-    return [dx.reshape(x.shape), None if w is None else dw.reshape(shape)]
+    dx, dw, _ = kernels_for(dy).layer_norm_backward(dy, x, w, *cache, axes=len(shape), centred=False)
+    return [dx, None if w is None else dw]
 
 
 _rms_norm = Fused("rms_norm", rms_norm_definition, _rms_forward, _rms_backward)

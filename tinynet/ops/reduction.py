@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinynet_kernels import kernels_for
+
 from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
+from ..autograd.fused import Fused
 from ..errors import OptionError, RangeError
 from . import primitives as P
 from .checks import floating, numpy_names, tensor_of, to_dtype, widened
+
+Array = np.ndarray[Any, Any]
 
 
 class max_result(NamedTuple):
@@ -70,9 +75,39 @@ def _var(where: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bo
     x = floating(where, "input", input)
     axes = _dims(where, x, dim)
     c = correction if correction is not None else 1 if unbiased in (None, True) else 0
-    centred = P.sub(x, P.div(P.sum_(x, axes=axes, keepdims=True), float(_count(x, axes))))
-    total = P.sum_(P.mul(centred, centred), axes=axes, keepdims=keepdim)
-    return P.div(total, float(builtins.max(_count(x, axes) - c, 0)))
+    last = axes == tuple(range(x.ndim - len(axes), x.ndim))
+    return (_variance if last and x.array.size else variance_definition)(x, axes=axes, keepdims=keepdim, correction=c)
+
+
+def variance_definition(x: Tensor, *, axes: tuple[int, ...], keepdims: bool, correction: float) -> Tensor:
+    """Σ (x − mean)² / (n − correction) over `axes`."""
+    n = _count(x, axes)
+    centred = P.sub(x, P.div(P.sum_(x, axes=axes, keepdims=True), float(n)))
+    total = P.sum_(P.mul(centred, centred), axes=axes, keepdims=keepdims)
+    return P.div(total, float(builtins.max(n - correction, 0)))
+
+
+def _variance_forward(
+    x: Array, *, axes: tuple[int, ...], keepdims: bool, correction: float
+) -> tuple[Array, tuple[Array, float]]:
+    n = math.prod(x.shape[a] for a in axes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.float64(n) / builtins.max(n - correction, 0)
+        mean, var = kernels_for(x).moments_last(x, axes=len(axes))
+        y = (var * factor).astype(x.dtype)
+    return y.reshape(P.kept(x.shape, axes)) if keepdims else y, (mean, float(factor) / n)
+
+
+def _variance_backward(
+    dy: Array, inputs: list[Any], cache: tuple[Array, float], needs: list[bool], *, axes: tuple[int, ...], **_: Any
+) -> list[Array]:
+    mean, share = cache
+    with np.errstate(invalid="ignore"):
+        scale = dy.reshape(mean.shape).astype(np.float64) * (2.0 * share)
+    return [kernels_for(dy).deviations_last(inputs[0], mean, scale, axes=len(axes))]
+
+
+_variance = Fused("var", variance_definition, _variance_forward, _variance_backward)
 
 
 @widened

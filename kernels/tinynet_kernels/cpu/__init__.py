@@ -48,7 +48,7 @@ from .pool_max import (
     max_pool_indices,
 )
 from .random import philox_u32
-from .reduce import sum_last
+from .reduce import deviations_last, moments_last, sum_last
 from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .table import Table
@@ -78,6 +78,7 @@ __all__ = [
     "conv_grad_weight",
     "cross_entropy_backward",
     "cross_entropy_forward",
+    "deviations_last",
     "dropout_backward",
     "dropout_forward",
     "embedding_backward",
@@ -99,6 +100,7 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "max_pool_indices",
+    "moments_last",
     "mse_backward",
     "mse_forward",
     "nll_backward",

@@ -2,8 +2,9 @@
 
 With d = x − centre, mean = centre + Σd / n and var = Σd² / n − (Σd / n)². The first centre is one of the numbers; if it
 lies more than two standard deviations from the mean, a second pass takes the mean found. So a large mean costs no
-digits, and most data are read once. Sums are of the array's dtype within a block and of float64 across blocks, in a
-fixed order; where the squares would leave the range of float32, all is float64.
+digits, and most data are read once. Columns, of which one far off costs all of a block a second pass, begin with the
+mean of a few numbers. Sums are of the array's dtype within a block and of float64 across blocks, in a fixed order;
+where the squares would leave the range of float32, all is float64.
 
 Source: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", The American Statistician 37, 1983.
 """
@@ -16,6 +17,7 @@ from .jit import inner
 
 _BLOCK = 4096  # elements
 _ROWS = 64  # rows of a block of columns
+_FIRST = 8  # numbers in the first centre of a column
 _NEAR = 0.8  # of Σd², the part that (Σd)² / n may be: Σd² = n·(var + offset²), so offset² < 4·var
 _LOW, _HIGH = 1e-30, 1e37  # beyond, the squares of float32 lose digits or overflow
 
@@ -133,6 +135,21 @@ def line_products(dy, x, n, c, centre):  # type: ignore[no-untyped-def]
     return first, second
 
 
+@inner(fastmath=SUMS, inline=True)
+def scaled_line_products(dy, x, n, c, centre, factor, dx):  # type: ignore[no-untyped-def]
+    """As `line_products`, and dx = factor · dy."""
+    first, second, size = 0.0, 0.0, np.uintp(x.shape[2])
+    for lo in range(np.uintp(0), size, np.uintp(_BLOCK)):
+        total, product = x.dtype.type(0), x.dtype.type(0)
+        for i in range(min(np.uintp(_BLOCK), size - lo)):
+            dx[n, c, lo + i] = factor * dy[n, c, lo + i]
+            total += dy[n, c, lo + i]
+            product += dy[n, c, lo + i] * (x[n, c, lo + i] - centre)
+        first += total
+        second += product
+    return first, second
+
+
 @inner
 def column_statistics(x, lo, hi, size, mean, var):  # type: ignore[no-untyped-def]
     """Mean and biased variance of the channels lo … hi − 1 of x (N, C, size), into mean and var."""
@@ -140,24 +157,36 @@ def column_statistics(x, lo, hi, size, mean, var):  # type: ignore[no-untyped-de
     rows = x.reshape(x.shape[0], x.shape[1] * size)
     count = x.shape[0] * size
     centre = np.empty(width, x.dtype)
+    first = min(x.shape[0], _FIRST)
     for k in range(hi - lo):
-        centre[k * size : (k + 1) * size] = x[0, lo + k, 0]
+        start = 0.0
+        for n in range(first):
+            start += x[n, lo + k, 0]
+        centre[k * size : (k + 1) * size] = x.dtype.type(start / first)
     totals, squares = np.empty(width, np.float64), np.empty(width, np.float64)
     for attempt in range(2):
         column_moments(rows, lo * size, centre, totals, squares)
         near = True
         for k in range(hi - lo):
-            part = slice(k * size, (k + 1) * size)
-            offset, square = totals[part].sum() / count, squares[part].sum()
+            offset, square = part_sum(totals, k, size) / count, part_sum(squares, k, size)
             mean[lo + k] = centre[k * size] + offset
             var[lo + k] = max(square / count - offset * offset, 0.0)
             if not _LOW < square < _HIGH:
                 mean[lo + k], var[lo + k] = _wide_statistics(x, lo + k, np.float64(centre[k * size]), count)
             elif attempt == 0 and offset * offset * count > square * _NEAR:
-                centre[part] = x.dtype.type(mean[lo + k])
+                centre[k * size : (k + 1) * size] = x.dtype.type(mean[lo + k])
                 near = False
         if near:
             break
+
+
+@inner
+def part_sum(x, k, size):  # type: ignore[no-untyped-def]
+    """Σ x[k · size : (k + 1) · size], in order."""
+    total = 0.0
+    for i in range(k * size, (k + 1) * size):
+        total += x[i]
+    return total
 
 
 @inner
@@ -167,14 +196,31 @@ def column_moments(x, begin, centre, totals, squares):  # type: ignore[no-untype
     squares.fill(0)
     total, square = np.zeros(centre.size, x.dtype), np.zeros(centre.size, x.dtype)
     lo = np.uintp(begin)
-    for n in range(x.shape[0]):
-        for j in range(np.uintp(centre.size)):
-            d = x[n, lo + j] - centre[j]
-            total[j] += d
-            square[j] += d * d
-        if n % _ROWS == _ROWS - 1 or n == x.shape[0] - 1:
+    for n in range(0, x.shape[0] - 1, 2):
+        _add_two(x, np.uintp(n), lo, centre, total, square)
+        if n % _ROWS == _ROWS - 2:
             _flush(total, totals)
             _flush(square, squares)
+    if x.shape[0] % 2:
+        _add_one(x, x.shape[0] - 1, lo, centre, total, square)
+    _flush(total, totals)
+    _flush(square, squares)
+
+
+@inner
+def _add_two(x, n, lo, centre, total, square):  # type: ignore[no-untyped-def]
+    for j in range(np.uintp(centre.size)):
+        one, two = x[n, lo + j] - centre[j], x[n + 1, lo + j] - centre[j]
+        total[j] += one + two
+        square[j] = (square[j] + one * one) + two * two  # an order that leaves no choice of what to fuse
+
+
+@inner
+def _add_one(x, n, lo, centre, total, square):  # type: ignore[no-untyped-def]
+    for j in range(np.uintp(centre.size)):
+        d = x[n, lo + j] - centre[j]
+        total[j] += d
+        square[j] += d * d
 
 
 @inner

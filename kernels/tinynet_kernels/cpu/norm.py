@@ -12,10 +12,10 @@ from numba import prange
 from .arrays import Array, contiguous, optional, product
 from .jit import inner, kernel
 from .memory import empty
-from .moments import column_products, column_statistics, line_products, statistics
+from .moments import column_products, column_statistics, line_products, part_sum, scaled_line_products, statistics
 
-_SHORT = 32  # elements of a line: below, blocks of columns
-_COLUMNS = 64  # of a block
+_SHORT = 64  # elements of a line: below, blocks of columns
+_COLUMNS = 256  # of a block
 
 
 def batch_norm_forward(x: Array, w: Array | None, b: Array | None, *, eps: float) -> tuple[Array, Array, Array]:
@@ -52,10 +52,16 @@ def batch_norm_apply(x: Array, w: Array | None, b: Array | None, mean: Array, rs
     and y once, 3 FLOPs an element.
     """
     y = empty(x.shape, x.dtype)
-    slope = rstd if w is None else rstd * w
-    shift = (mean.astype(x.dtype) - mean) * slope  # what rounding the mean leaves
-    centre = mean.astype(x.dtype)
-    _apply_given(x, centre, slope.astype(x.dtype), (shift if b is None else shift + b).astype(x.dtype), y)
+    channels, size = x.shape[1], product(x.shape[2:])
+    repeats = size if size < _SHORT else 1
+    centre, slope, shift = empty((3, channels * repeats), x.dtype)
+    _affine(channels, optional(w, x), optional(b, x), mean, rstd, repeats, centre, slope, shift)
+    if size < _SHORT:
+        rows = (x.shape[0], channels * size)
+        _apply_rows(x.size * 3, contiguous(x).reshape(rows), centre, slope, shift, y.reshape(rows))
+    else:
+        lines = (*x.shape[:2], size)
+        _apply_lines(x.size * 3, contiguous(x).reshape(lines), centre, slope, shift, y.reshape(lines))
     return y
 
 
@@ -66,7 +72,7 @@ def batch_norm_backward(
 
     dy, x (N, C, *spatial), w (C,) or None, mean, rstd (C,) float64 from the forward → dx, dw (C,), db (C,); M elements a
     channel. Of given statistics (not `training`) they are constants: dx = w · rstd · dy. Parallel over channels; sums
-    as in moments.py. Floor: x and dy twice, dx once, 9 FLOPs an element.
+    as in moments.py. Floor: x and dy twice (once, of given statistics), dx once, 9 FLOPs an element.
     """
     channels, size = x.shape[1], product(x.shape[2:])
     dx = empty(x.shape, x.dtype)
@@ -92,17 +98,6 @@ def _per_block(size: int) -> int:
     return max(_COLUMNS // max(size, 1), 1)
 
 
-def _apply_given(x: Array, centre: Array, slope: Array, shift: Array, y: Array) -> None:
-    channels, size = x.shape[1], product(x.shape[2:])
-    if size < _SHORT:
-        wide = [np.repeat(v, size) for v in (centre, slope, shift)]
-        rows = (x.shape[0], channels * size)
-        _apply_rows(x.size * 3, contiguous(x).reshape(rows), *wide, y.reshape(rows))
-    else:
-        lines = (*x.shape[:2], size)
-        _apply_lines(x.size * 3, contiguous(x).reshape(lines), centre, slope, shift, y.reshape(lines))
-
-
 @kernel
 def _channel_statistics(x, mean, var):  # type: ignore[no-untyped-def]
     for c in prange(x.shape[1]):
@@ -113,6 +108,25 @@ def _channel_statistics(x, mean, var):  # type: ignore[no-untyped-def]
 def _column_statistics(x, per_block, mean, var):  # type: ignore[no-untyped-def]
     for block in prange((mean.size + per_block - 1) // per_block):
         column_statistics(x, block * per_block, min((block + 1) * per_block, mean.size), x.shape[2], mean, var)
+
+
+@kernel
+def _affine(w, b, mean, rstd, repeats, centre, slope, shift):  # type: ignore[no-untyped-def]
+    """The numbers in y = (x − centre) · slope + shift of each channel, `repeats` times."""
+    for c in prange(mean.size):
+        middle = centre.dtype.type(mean[c])
+        factor = _factor(w, rstd, c)
+        rest = (np.float64(middle) - mean[c]) * factor  # what rounding the mean leaves
+        if b.size > 0:
+            rest += b[c]
+        for i in range(c * repeats, (c + 1) * repeats):
+            centre[i], slope[i], shift[i] = middle, factor, rest
+
+
+@inner
+def _factor(w, rstd, c):  # type: ignore[no-untyped-def]
+    """w · rstd of a channel."""
+    return rstd[c] * w[c] if w.size > 0 else rstd[c]
 
 
 @kernel
@@ -143,29 +157,27 @@ def _apply_row(x, n, centre, slope, shift, y):  # type: ignore[no-untyped-def]
 @kernel
 def _backward_lines(dy, x, w, mean, rstd, training, dx, dw, db):  # type: ignore[no-untyped-def]
     for c in prange(x.shape[1]):
-        centre = x.dtype.type(mean[c])
+        centre, given = x.dtype.type(mean[c]), x.dtype.type(_factor(w, rstd, c))
         total, products = 0.0, 0.0
         for n in range(x.shape[0]):
-            first, second = line_products(dy, x, n, c, centre)
+            if training:
+                first, second = line_products(dy, x, n, c, centre)
+            else:
+                first, second = scaled_line_products(dy, x, n, c, centre, given, dx)
             total, products = total + first, products + second
-        factor, slope, shift = _coefficients(
-            total, products, x.shape[0] * x.shape[2], w, mean, rstd, centre, training, c, dw, db
-        )
-        for n in range(x.shape[0]):
-            input_gradient(dy, x, n, c, factor, slope, shift, centre, dx)
+        factor, slope, shift = _coefficients(total, products, x.shape[0] * x.shape[2], w, mean, rstd, centre, c, dw, db)
+        if training:
+            for n in range(x.shape[0]):
+                input_gradient(dy, x, n, c, factor, slope, shift, centre, dx)
 
 
 @inner
-def _coefficients(total, products, count, w, mean, rstd, centre, training, c, dw, db):  # type: ignore[no-untyped-def]
+def _coefficients(total, products, count, w, mean, rstd, centre, c, dw, db):  # type: ignore[no-untyped-def]
     """dw, db and the numbers in dx = factor · dy − (x − centre) · slope − shift, from Σ dy and Σ dy · (x − centre)."""
     rest = np.float64(centre) - mean[c]
     gradient = (products + rest * total) * rstd[c]
     dw[c], db[c] = gradient, total
-    factor = rstd[c]
-    if w.size > 0:
-        factor *= w[c]
-    if not training:
-        return factor, 0.0, 0.0
+    factor = _factor(w, rstd, c)
     slope = factor * gradient * rstd[c] / count
     return factor, slope, factor * total / count + slope * rest
 
@@ -194,17 +206,25 @@ def _backward_block(dy, x, w, mean, rstd, training, size, lo, hi, dx, dw, db):  
         centre[k * size : (k + 1) * size] = mean[lo + k]
     totals, products = column_products(dy, x, lo * size, centre)
     for k in range(hi - lo):
-        part = slice(k * size, (k + 1) * size)
+        total, product = part_sum(totals, k, size), part_sum(products, k, size)
         middle = x.dtype.type(mean[lo + k])
-        f, s, t = _coefficients(
-            totals[part].sum(), products[part].sum(), x.shape[0] * size, w, mean, rstd, middle, training, lo + k, dw, db
-        )
-        factor[part], slope[part], shift[part] = f, s, t
+        f, s, t = _coefficients(total, product, x.shape[0] * size, w, mean, rstd, middle, lo + k, dw, db)
+        for i in range(k * size, (k + 1) * size):
+            factor[i], slope[i], shift[i] = f, s, t
     for n in range(x.shape[0]):
-        _row_gradient(dy, x, n, np.uintp(lo * size), factor, slope, shift, centre, dx)
+        if training:
+            _row_gradient(dy, x, n, np.uintp(lo * size), factor, slope, shift, centre, dx)
+        else:
+            _scale_row(dy, n, np.uintp(lo * size), factor, dx)
 
 
 @inner
 def _row_gradient(dy, x, n, lo, factor, slope, shift, centre, dx):  # type: ignore[no-untyped-def]
     for j in range(np.uintp(centre.size)):
         dx[n, lo + j] = factor[j] * dy[n, lo + j] - ((x[n, lo + j] - centre[j]) * slope[j] + shift[j])
+
+
+@inner
+def _scale_row(dy, n, lo, factor, dx):  # type: ignore[no-untyped-def]
+    for j in range(np.uintp(factor.size)):
+        dx[n, lo + j] = factor[j] * dy[n, lo + j]

@@ -3,7 +3,8 @@
 All kernels run over (image, channel) planes: a plane's windows may overlap, planes never do. A tap is a byte where the
 windows have up to 255, else four bytes; the largest number of the type stands for a window that holds nothing (a dilated
 one may step over the whole input). Lines are pooled first, then the pooled lines among each other: the first maximum of
-a window is so the first of the first such line, and NaN wins over numbers (of several, the last).
+a window is so the first of the first such line, and NaN wins over numbers (of several, the last). Where a line's windows
+have steps that do not vectorise, the lines are taken among each other first, and taps decide between equals.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _forward(x: Array, output_size: Ints, where: Windows) -> tuple[Array, Array]
     elif y.size:
         _max_planes(
             work(y, where), planes(contiguous(x)), planes(y), planes(taps), *where.axes, where.taps, where.dilation,
-            where.regular, where.joined(),
+            where.regular, where.joined(), where.regular[0] > 2 or where.regular[1] == where.regular[2],
         )  # fmt: skip
         nothing = where.empty
         if nothing is not None:
@@ -129,8 +130,11 @@ def _scatter_pairs(dy, taps, dx):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _max_planes(x, y, taps, ds, hs, ws, count, dilation, regular, joined):  # type: ignore[no-untyped-def]
+def _max_planes(x, y, taps, ds, hs, ws, count, dilation, regular, joined, irregular):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
+        if irregular:
+            _columns_max(x[plane], ds, hs, ws, count, dilation, y[plane], taps[plane])
+            continue
         lines = np.empty((x.shape[1], x.shape[2], y.shape[3]), x.dtype)
         places = np.empty(lines.shape, taps.dtype)
         if joined:
@@ -142,6 +146,31 @@ def _max_planes(x, y, taps, ds, hs, ws, count, dilation, regular, joined):  # ty
                 x[plane].reshape(rows), ws, count[2], dilation[2], regular, lines.reshape(out), places.reshape(out)
             )
         _lines_max(lines, places, ds, hs, count, dilation, y[plane], taps[plane])
+
+
+@inner
+def _columns_max(x, ds, hs, ws, count, dilation, y, taps):  # type: ignore[no-untyped-def]
+    """The maxima among the lines of each window, column by column, and of these along the line."""
+    lines = np.empty((y.shape[0], y.shape[1], x.shape[2]), x.dtype)
+    places = np.empty(lines.shape, taps.dtype)
+    _lines_max(x, np.zeros(x.shape, taps.dtype), ds, hs, count, dilation, lines, places)
+    for od in range(y.shape[0]):
+        for oh in range(y.shape[1]):
+            _pool_columns(lines[od, oh], places[od, oh], ws, dilation[2], y[od, oh], taps[od, oh])
+
+
+@inner
+def _pool_columns(line, places, ws, dilation, y, taps):  # type: ignore[no-untyped-def]
+    for p in range(y.size):
+        value, place, tap = line.dtype.type(-np.inf), np.int64(1) << 62, ws[3, p]
+        for i in range(ws[1, p], ws[2, p], dilation):
+            other, at = line[i], places[i] + tap
+            sooner = (other == value) & (at < place)
+            better = (other > value) | sooner | ((other != other) & ((value == value) | (at > place)))
+            value = other if better else value
+            place = at if better else place
+            tap += 1
+        y[p], taps[p] = value, place
 
 
 @inner

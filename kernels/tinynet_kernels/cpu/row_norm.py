@@ -14,45 +14,61 @@ from .memory import empty, zeros
 from .moments import SUMS, line_products, mean_square, statistics
 from .norm import input_gradient
 
-_ROWS = 64  # of a chunk
+_ROWS = 128  # of a chunk
+_TOGETHER = 4  # rows whose dw and db are added to the sums at once
 
 
 def layer_norm_forward(
-    x: Array, w: Array | None, b: Array | None, *, eps: float, centred: bool = True
+    x: Array, w: Array | None, b: Array | None, *, eps: float, axes: int = 1, centred: bool = True
 ) -> tuple[Array, Array, Array]:
     """``y = (x − mean) · rstd · w + b`` for each row, ``rstd = 1 / √(var + eps)``, var biased.
 
-    x (R, K), w, b (K,) or None → y (R, K), mean, rstd (R,) float64. Not `centred` (RMS norm): mean is 0, and var the
-    mean of x². Parallel over rows; statistics as in moments.py. Floor: x once, y once, 8 FLOPs an element.
+    x (*rows, *row), a row being the last `axes` axes, w, b (*row) or None → y of x's shape, mean, rstd (R,) float64. Not
+    `centred` (RMS norm): mean is 0, and var the mean of x². Parallel over rows; statistics as in moments.py. Floor: x
+    once, y once, 8 FLOPs an element.
     """
     y = empty(x.shape, x.dtype)
-    mean, rstd = empty((x.shape[0],), np.float64), empty((x.shape[0],), np.float64)
-    gain = np.ones(x.shape[1], x.dtype) if w is None else contiguous(w)
-    shift = np.zeros(x.shape[1], x.dtype) if b is None else contiguous(b)
+    rows, columns = _matrix(x, axes)
+    mean, rstd = empty((rows,), np.float64), empty((rows,), np.float64)
+    gain = np.ones(columns, x.dtype) if w is None else contiguous(w).reshape(columns)
+    shift = np.zeros(columns, x.dtype) if b is None else contiguous(b).reshape(columns)
     if x.size:
-        _rows_forward(x.size * 4, contiguous(x).reshape(1, *x.shape), gain, shift, float(eps), centred, y, mean, rstd)
+        _rows_forward(
+            x.size * 4, contiguous(x).reshape(1, rows, columns), gain, shift, float(eps), centred,
+            y.reshape(rows, columns), mean, rstd,
+        )  # fmt: skip
     return y, mean, rstd
 
 
 def layer_norm_backward(
-    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, *, centred: bool = True
+    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, *, axes: int = 1, centred: bool = True
 ) -> tuple[Array, Array, Array]:
     """``dx = rstd · (g − Σg / K − x̂ · Σ(g · x̂) / K)``, ``dw = Σ dy · x̂``, ``db = Σ dy``; g = dy · w, x̂ = (x − mean) · rstd.
 
-    dy, x (R, K), w (K,) or None, mean, rstd (R,) from the forward → dx (R, K), dw, db (K,), sums over the rows. Not
-    `centred`: without Σg / K. Parallel over chunks of 64 rows; dw and db accumulate in the dtype of `x` within a chunk,
-    in float64 across them, in order. Floor: dy, x, dx once, 16 FLOPs an element.
+    dy, x (*rows, *row), a row of K elements being the last `axes` axes, w (*row) or None, mean, rstd (R,) from the
+    forward → dx of x's shape, dw, db (*row), sums over the rows. Not `centred`: without Σg / K. Parallel over chunks of
+    128 rows; dw and db accumulate in the dtype of `x` within a chunk, in float64 across them, in order. Floor: dy, x, dx
+    once, 16 FLOPs an element.
     """
-    rows, columns = x.shape
+    rows, columns = _matrix(x, axes)
     dx = empty(x.shape, x.dtype)
     sums = zeros((-(-rows // _ROWS), 2, columns), x.dtype)
-    gain = np.ones(columns, x.dtype) if w is None else contiguous(w)
+    gain = np.ones(columns, x.dtype) if w is None else contiguous(w).reshape(columns)
     if x.size:
-        _rows_backward(x.size * 6, contiguous(dy), contiguous(x), gain, mean, rstd, centred, dx, sums)
+        shape = (rows, columns)
+        _rows_backward(
+            x.size * 6, contiguous(dy).reshape(shape), contiguous(x).reshape(shape), gain, mean, rstd, centred,
+            dx.reshape(shape), sums,
+        )  # fmt: skip
     if centred and columns == 1:
         dx.fill(0)  # a row of one element is its own mean: no rounding is left of the difference
-    dw, db = sums.sum(axis=0, dtype=np.float64).astype(x.dtype)
+    dw, db = sums.sum(axis=0, dtype=np.float64).astype(x.dtype).reshape(2, *x.shape[x.ndim - axes :])
     return dx, dw, db
+
+
+def _matrix(x: Array, axes: int) -> tuple[int, int]:
+    """Rows, and elements of a row."""
+    return product(x.shape[: x.ndim - axes]), product(x.shape[x.ndim - axes :])
 
 
 def group_norm_forward(
@@ -125,14 +141,37 @@ def _scale_row(x, r, w, b, centre, scale, rest, y):  # type: ignore[no-untyped-d
 @kernel
 def _rows_backward(dy, x, w, mean, rstd, centred, dx, sums):  # type: ignore[no-untyped-def]
     for chunk in prange(sums.shape[0]):
-        for r in range(chunk * _ROWS, min((chunk + 1) * _ROWS, x.shape[0])):
-            centre, scale = x.dtype.type(mean[r]), x.dtype.type(rstd[r])
-            rest = x.dtype.type((np.float64(centre) - mean[r]) * rstd[r])
+        _chunk_backward(dy, x, w, mean, rstd, centred, dx, chunk, sums[chunk, 0], sums[chunk, 1])
+
+
+@inner
+def _chunk_backward(dy, x, w, mean, rstd, centred, dx, chunk, dw, db):  # type: ignore[no-untyped-def]
+    """dx of the rows of a chunk, and what they add to dw and db."""
+    end = min((chunk + 1) * _ROWS, x.shape[0])
+    for first in range(chunk * _ROWS, end, _TOGETHER):
+        for r in range(first, min(first + _TOGETHER, end)):
+            centre, scale, rest = _row_numbers(x, mean, rstd, r)
             total, product = _row_products(dy, x, r, w, centre, scale, rest)
             slope = scale * x.dtype.type(product / x.shape[1])
             shift = scale * x.dtype.type(total / x.shape[1]) if centred else x.dtype.type(0)
             _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx)
-            _add_row(dy, x, r, centre, scale, rest, sums, chunk)
+        if first + _TOGETHER <= end:  # the rows are still in the cache
+            top = np.uintp(first)
+            _add_products(
+                dy, x, top, _row_numbers(x, mean, rstd, top), _row_numbers(x, mean, rstd, top + np.uintp(1)),
+                _row_numbers(x, mean, rstd, top + np.uintp(2)), _row_numbers(x, mean, rstd, top + np.uintp(3)), dw,
+            )  # fmt: skip
+            _add_rows(dy, top, db)
+        else:
+            for r in range(first, end):
+                _add_row(dy, x, r, _row_numbers(x, mean, rstd, r), dw, db)
+
+
+@inner
+def _row_numbers(x, mean, rstd, r):  # type: ignore[no-untyped-def]
+    """The numbers in x̂ = (x − centre) · scale + rest."""
+    centre = x.dtype.type(mean[r])
+    return centre, x.dtype.type(rstd[r]), x.dtype.type((np.float64(centre) - mean[r]) * rstd[r])
 
 
 @inner(fastmath=SUMS, inline=True)
@@ -153,11 +192,27 @@ def _row_gradient(dy, x, r, w, centre, scale, rest, slope, shift, dx):  # type: 
 
 
 @inner
-def _add_row(dy, x, r, centre, scale, rest, sums, chunk):  # type: ignore[no-untyped-def]
-    """Adds dy · x̂ and dy to the sums of the chunk."""
-    for i in range(x.shape[1]):
-        sums[chunk, 0, i] += dy[r, i] * ((x[r, i] - centre) * scale + rest)
-        sums[chunk, 1, i] += dy[r, i]
+def _add_products(dy, x, r, first, second, third, fourth, dw):  # type: ignore[no-untyped-def]
+    """Adds dy · x̂ of the rows r … r + 3, of which the numbers are given."""
+    for i in range(dw.size):  # each sum fuses with one product: the compiler has no choice
+        total = dw[i] + dy[r, i] * ((x[r, i] - first[0]) * first[1] + first[2])
+        total += dy[r + 1, i] * ((x[r + 1, i] - second[0]) * second[1] + second[2])
+        total += dy[r + 2, i] * ((x[r + 2, i] - third[0]) * third[1] + third[2])
+        dw[i] = total + dy[r + 3, i] * ((x[r + 3, i] - fourth[0]) * fourth[1] + fourth[2])
+
+
+@inner
+def _add_rows(dy, r, db):  # type: ignore[no-untyped-def]
+    for i in range(db.size):
+        db[i] += (dy[r, i] + dy[r + 1, i]) + (dy[r + 2, i] + dy[r + 3, i])
+
+
+@inner
+def _add_row(dy, x, r, numbers, dw, db):  # type: ignore[no-untyped-def]
+    """Adds dy · x̂ and dy of a row."""
+    for i in range(dw.size):
+        dw[i] += dy[r, i] * ((x[r, i] - numbers[0]) * numbers[1] + numbers[2])
+        db[i] += dy[r, i]
 
 
 @kernel

@@ -36,8 +36,10 @@ def _sum(x: Array, *, axes: tuple[int, ...], keepdims: bool = False) -> Array:
     if x.size >= LARGE and axes and x.dtype.char in "fd" and x.flags.c_contiguous and not modes.definitions:
         last = next((n for n in range(x.ndim) if x.ndim - 1 - n not in axes), x.ndim)
         if last and available(x.dtype):  # a kernel is faster than NumPy along the last axes, and sums in float64
-            z = np.add.reduce(kernels_for(x).sum_last(x, axes=last), axis=tuple(a for a in axes if a < x.ndim - last))
-            return np.asarray(z, x.dtype).reshape(kept(x.shape, axes) if keepdims else np.shape(z))
+            z = kernels_for(x).sum_last(x, axes=last)
+            if len(axes) > last:
+                z = np.asarray(np.add.reduce(z, axis=tuple(a for a in axes if a < x.ndim - last)))
+            return z.astype(x.dtype).reshape(kept(x.shape, axes) if keepdims else z.shape)
     if x.dtype.char in "fd":
         return total(x, axis=axes, keepdims=keepdims)
     if x.dtype.kind in "biu":
