@@ -9,7 +9,9 @@ import numpy as np
 
 from tinynet_kernels import kernels_for
 
+from .. import dtypes
 from .._tensor import Tensor, wrap_dim
+from ..autograd.basis import cast
 from ..autograd.fused import Fused
 from ..errors import DtypeError
 from . import primitives as P
@@ -150,6 +152,8 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta·x))/beta; x itself where beta·x > threshold."""
     x = floating("softplus", "input", input)
+    if x.array.dtype in dtypes.HALVES:  # e^x overflows in float16 long before the threshold
+        return cast(softplus(cast(x, dtype=np.float32), beta, threshold), dtype=x.array.dtype)
     scaled = P.mul(x, float(beta))
     linear = P.gt(scaled, float(threshold))
     return P.where(linear, x, P.div(P.log1p(P.exp(P.where(linear, 0, scaled))), float(beta)))

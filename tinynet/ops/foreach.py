@@ -33,7 +33,11 @@ class Foreach:
             self._tables.append((k, k.Table([chosen])))
 
     def norm(self, order: float) -> float:
-        """(Σ |x|^order)^(1/order) over all elements of all arrays; the largest |x| for an infinite order."""
+        """(Σ |x|^order)^(1/order) of the same norms of the arrays.
+
+        For the order inf the largest |x|, for −inf the smallest; for 0 how many norms, each the number of elements that
+        are not 0, are not 0: as PyTorch has it.
+        """
         by_kernel = order in (1.0, 2.0, math.inf)
         found = [_norm(x, order) for x in self._others]
         for k, table in self._tables:
@@ -55,6 +59,10 @@ def _norm(a: Array, p: float) -> Any:
         return 0.0
     if p == math.inf:
         return a.max()
+    if p == -math.inf:
+        return a.min()
+    if p == 0.0:
+        return float(np.count_nonzero(a))
     if p == 2.0:
         return np.sqrt(np.sum(np.square(a, dtype=np.float64)))
     return np.sum(a**p, dtype=np.float64) ** (1.0 / p)

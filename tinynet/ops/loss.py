@@ -175,6 +175,8 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise OptionError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if t.is_floating_point():
+        if ignore_index >= 0:
+            raise OptionError(f"cross_entropy: ignore_index={ignore_index} needs a target of class numbers")
         return _cross_entropy_probabilities(x, t, weight, reduction, label_smoothing)
     logits, labels, shape = _checked("cross_entropy", x, t, weight, ignore_index)
     y: Tensor = _cross_entropy(

@@ -9,8 +9,8 @@ so that a convolution is 16 matrix products over channels, one for each place of
     dg = Gᵀ [(A dy Aᵀ) ⊙ (Bᵀ d B)] G       summed over tiles and images before Gᵀ … G
 
 and, for the input, the convolution by the turned kernel. Tiles of several images are put side by side, so that small
-images fill the vectors too. Rounding errors are some 2 to 4 times those of the direct sum; a NaN or an infinity of the
-input reaches all four outputs of its tiles.
+images fill the vectors too. Rounding errors are some 2 to 4 times those of the direct sum. An infinite input or weight,
+and sums of 16 inputs that overflow, give NaN where the sum would give an infinity or a number.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; Winograd, 1980.
 """

@@ -45,13 +45,13 @@ def inner(
 ) -> Any:
     """A function that kernels call; it becomes part of each kernel's code.
 
-    `inline`: at every call. Otherwise the compiler decides, and a function that is called has two copies, its own and
-    the kernel's, of which a fresh kernel calls the first and one from the cache the second. Where the order of a sum is
-    the compiler's choice (`reassoc`), the two may differ in their last bits.
+    `inline`: at every call; `reassoc` implies it. Otherwise the compiler decides, and a function that is called has two
+    copies, its own and the kernel's, of which a fresh kernel calls the first and one from the cache the second. Where
+    the order of a sum is the compiler's choice, the two may differ in their last bits.
     """
     if function is None:
         return functools.partial(inner, fastmath=fastmath, inline=inline)
-    options: dict[str, Any] = {"fastmath": set(fastmath), "forceinline": inline}
+    options: dict[str, Any] = {"fastmath": set(fastmath), "forceinline": inline or "reassoc" in fastmath}
     return numba.njit(nogil=True, error_model="numpy", **options)(function)
 
 

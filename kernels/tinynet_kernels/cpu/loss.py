@@ -23,8 +23,9 @@ def mse_forward(x: Array, y: Array, *, reduction: str) -> Array:
     added in order; accumulates in float64. Floor: x and y once, 3 FLOPs an element.
     """
     if reduction == "none":
-        difference = x - y
-        difference *= difference
+        with np.errstate(over="ignore", invalid="ignore"):
+            difference = x - y
+            difference *= difference
         return np.asarray(difference)
     sums = empty((-(-x.size // _CHUNK),), np.float64)
     _mse(x.size, contiguous(x).reshape(-1), contiguous(y).reshape(-1), sums)
@@ -98,11 +99,11 @@ def _factor(v: Array | None, like: Array) -> Array:
 
 
 def _total(sums: Array, count: int, reduction: str, dtype: np.dtype[Any]) -> Array:
-    total = sums.sum()
-    if reduction == "mean":
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = sums.sum()
+        if reduction == "mean":
             total = total / np.float64(count)
-    return np.asarray(total, dtype)
+        return np.asarray(total, dtype)
 
 
 def _gradients(dloss: Array, count: int, reduction: str, dtype: np.dtype[Any]) -> Array:

@@ -11,7 +11,7 @@ from numba import prange
 
 from .arrays import Array, contiguous, optional, product
 from .jit import inner, kernel
-from .memory import empty
+from .memory import empty, zeros
 from .moments import column_products, column_statistics, line_products, part_sum, scaled_line_products, statistics
 
 _SHORT = 64  # elements of a line: below, blocks of columns
@@ -78,6 +78,8 @@ def batch_norm_backward(
     dx = empty(x.shape, x.dtype)
     dw, db = empty((channels,), x.dtype), empty((channels,), x.dtype)
     gain = optional(w, x)
+    if not x.size:
+        return dx, zeros((channels,), x.dtype), zeros((channels,), x.dtype)
     if size < _SHORT:
         rows = (x.shape[0], channels * size)
         _backward_columns(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..._tensor import Tensor, changed, new_tensor
+from ...dtypes import promote_types
 from ...errors import DtypeError, GraphError, OptionError
 from ...ops.foreach import Foreach
 
@@ -33,17 +34,20 @@ def clip_grad_norm_(
     Raises GraphError under error_if_nonfinite if the norm is NaN or inf. Source: Pascanu, Mikolov, Bengio, ICML 2013.
     """
     grads = _with_grad(parameters)
-    if not isinstance(max_norm, int | float) or math.isnan(max_norm):
-        raise OptionError(f"clip_grad_norm_: max_norm must be a number, got {max_norm!r}")
-    p = float(norm_type)
+    try:
+        bound, p = float(max_norm), float(norm_type)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"clip_grad_norm_: max_norm and norm_type must be numbers, got {max_norm!r} and {norm_type!r}"
+        ) from None
     if not grads:
         return new_tensor(np.zeros((), np.float32))
     arrays = Foreach([g.array for g in grads])
     with np.errstate(all="ignore"):
-        total = np.asarray(arrays.norm(p)).astype(grads[0].array.dtype)
+        total = np.asarray(arrays.norm(p)).astype(functools.reduce(promote_types, [g.dtype for g in grads]).numpy)
         if error_if_nonfinite and not np.isfinite(total):
             raise GraphError(f"clip_grad_norm_: the norm of the gradients is {total}")
-        scale = float(max_norm) / (total + total.dtype.type(1e-6))
+        scale = bound / (total + total.dtype.type(1e-6))
         if not scale >= 1.0:  # 1 would change nothing; NaN has to spread
             arrays.scale_(scale)
         for g in grads:
