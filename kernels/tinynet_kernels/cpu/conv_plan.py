@@ -188,7 +188,7 @@ def _cheaper(axes: tuple[Axis, ...], most: Ints, channels: int, rows: int, lanes
         vectors = min(most[1] * -(-most[2] // lanes), -(-(most[1] - 1) * line // lanes) + -(-most[2] // lanes))
         if line == most[2]:
             vectors = -(-most[1] * line // lanes)
-        costs.append(most[0] * vectors * channels * taps * rows + channels * height * (10 + 3 * line // lanes))
+        costs.append(most[0] * vectors * channels * taps * rows + channels * height * (40 + 6 * line // lanes))
     return apart if costs[1] < costs[0] else axes
 
 

@@ -1,0 +1,89 @@
+"""Inputs at the edge: nothing, NaN, what overflows, and options of a few users."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import tinynet as tn
+import tinynet.nn.functional as F
+from tinynet import nn
+from tinynet.errors import OptionError
+
+
+def gradients(*rows, dtypes=None):
+    params = []
+    for row, dtype in zip(rows, dtypes or [tn.float32] * len(rows), strict=True):
+        p = nn.Parameter(tn.zeros(len(row), dtype=dtype))
+        p.grad = tn.tensor(row, dtype=dtype)
+        params.append(p)
+    return params
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(0, 2.0), (-math.inf, 0.0), (0.5, 34.554588), (1, 9.0), (2, math.sqrt(23)), (3, 3.9790576), (math.inf, 3.0)],
+)
+def test_orders_of_clipping(order, expected):
+    for context in (tn.use_definitions(), tn.enable_grad()):
+        with context:
+            norm = nn.utils.clip_grad_norm_(gradients([3.0, 0.0, 3.0], [0.0, 0.0], [1.0, 2.0]), 1.0, order)
+        assert norm.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_clipping_of_halves_and_floats_together():
+    params = gradients([3.0, 0.0, 3.0], [40000.0] * 6, dtypes=[tn.float16, tn.float32])
+    norm = nn.utils.clip_grad_norm_(params, 1.0, 1.0)
+    assert norm.dtype == tn.float32
+    assert norm.item() == pytest.approx(240006)
+    assert params[1].grad[0].item() == pytest.approx(40000 / 240006, rel=1e-5)
+
+
+def test_the_bound_of_clipping():
+    for bound in (np.float32(1), tn.tensor(1.0)):
+        params = gradients([3.0, 4.0])
+        assert nn.utils.clip_grad_norm_(params, bound).item() == 5
+        np.testing.assert_allclose(params[0].grad.numpy(), [0.6, 0.8], rtol=1e-5)
+    params = gradients([3.0, 4.0])
+    nn.utils.clip_grad_norm_(params, math.nan)
+    assert tn.isnan(params[0].grad).all()
+    with pytest.raises(OptionError, match="max_norm and norm_type must be numbers, got 'much'"):
+        nn.utils.clip_grad_norm_(params, "much")
+
+
+def test_batch_norm_of_no_images_has_gradients_of_zero():
+    for shape in ((0, 3, 4, 4), (0, 3)):
+        m = nn.BatchNorm2d(3) if len(shape) == 4 else nn.BatchNorm1d(3)
+        m(tn.zeros(*shape)).sum().backward()
+        assert (m.weight.grad == 0).all()
+        assert (m.bias.grad == 0).all()
+
+
+def test_gradient_of_batch_norm_in_evaluation_does_not_depend_on_x():
+    x = tn.tensor([[1.0, math.nan], [math.inf, 2.0]], requires_grad=True)
+    F.batch_norm(x, tn.zeros(2), tn.ones(2), None, None, False).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.full((2, 2), 1 / math.sqrt(1 + 1e-5)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tn.float16, tn.bfloat16, tn.float32])
+def test_softplus_up_to_its_threshold(dtype):
+    x = tn.tensor([12.0, 15.0, 19.0, 25.0], dtype=dtype, requires_grad=True)
+    y = F.softplus(x)
+    y.sum().backward()
+    assert y.dtype == x.grad.dtype == dtype
+    np.testing.assert_allclose(y.detach().float().numpy(), [12, 15, 19, 25], rtol=1e-5)
+    np.testing.assert_allclose(x.grad.float().numpy(), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_loss_that_overflows_is_inf_without_a_warning(reduction):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss = F.mse_loss(tn.full((4,), 1e30), tn.zeros(4), reduction=reduction)
+    assert tn.isinf(loss).all()
+
+
+def test_probabilities_have_no_class_to_ignore():
+    with pytest.raises(OptionError, match="ignore_index=1 needs a target of class numbers"):
+        F.cross_entropy(tn.ones(2, 3), tn.ones(2, 3) / 3, ignore_index=1)
