@@ -20,6 +20,10 @@ def lanes(dtype: Any) -> int:
     return WIDTH * 4 // np.dtype(dtype).itemsize
 
 
+def split_rows(n: int) -> list[int]:
+    return [2] * (n // 2) + [1] * (n % 2)
+
+
 def move(x: Array, xo: int, y: Array, yo: int, count: int) -> None:
     if count > 0:
         y.reshape(-1)[yo : yo + count] = x.reshape(-1)[xo : xo + count]
@@ -121,7 +125,7 @@ SIMD = {
     "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
 }  # fmt: skip
 GEMM = {
-    "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": gemm.split_rows, "dot_tile": dot_tile,
+    "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,
     "outer_tile": outer_tile, "outer_vectors": outer_vectors,
 }  # fmt: skip
 WINOGRAD = {
