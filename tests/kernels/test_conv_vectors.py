@@ -39,13 +39,13 @@ def winograd(draw):
     return shape, weights, {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": groups}
 
 
-@settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=QUIET)
+@settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=QUIET)
 @given(case=wide())
 def test_direct(cpu, close, normal, case):
     check(cpu, close, normal, *case)
 
 
-@settings(deadline=None, max_examples=30, derandomize=True, suppress_health_check=QUIET)
+@settings(deadline=None, max_examples=15, derandomize=True, suppress_health_check=QUIET)
 @given(case=winograd(), seed=st.integers(0, 99))
 def test_winograd(cpu, case, seed):
     shape, weights, options = case
