@@ -221,6 +221,7 @@ def source_table(axes: tuple[Axis, ...], planes_of: Ints) -> tuple[Table, int]:
 
 
 def offset_of(axes: tuple[Axis, ...], planes_of: Ints, plane: int, tap: Ints) -> int:
+    """Where the tap of output 0 lies in the source of a channel: its phases' plane, and the place in that."""
     which, inside = 0, 0
     for a, n, t in zip(axes, planes_of, tap, strict=True):
         which = which * len(a.phases) + a.phase[t]

@@ -122,9 +122,8 @@ def make_outer_tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-_dot = {(rows, vectors): make_dot_tile(rows, vectors) for rows in (8, 4, 2, 1) for vectors in (3, 2, 1)}
-_dot_8x3, _dot_8x2, _dot_8x1 = _dot[8, 3], _dot[8, 2], _dot[8, 1]
-_dot_4x3, _dot_4x1, _dot_2x3, _dot_1x3 = _dot[4, 3], _dot[4, 1], _dot[2, 3], _dot[1, 3]
+_dot_8x3, _dot_8x2, _dot_8x1 = (make_dot_tile(8, vectors) for vectors in (3, 2, 1))
+_dot_4x3, _dot_4x1, _dot_2x3, _dot_1x3 = (make_dot_tile(*size) for size in ((4, 3), (4, 1), (2, 3), (1, 3)))
 _outer_1, _outer_2, _outer_3 = (make_outer_tile(ROWS[0], vectors) for vectors in (1, 2, 3))
 
 

@@ -85,25 +85,25 @@ class Emitter:
         return self.builder.call(self._masked("load", vector, vector, args), args)
 
     def load_pairs(self, pointer: Any, vector: Any, count: Any) -> list[Any]:
-        """The even and the odd ones of the first 2·`count` numbers."""
+        """The even and the odd ones of the first `count` numbers, of two vectors at most; zeros, and no reads, behind."""
         n = vector.count
-        twice = self.builder.mul(count, ir.Constant(I64, 2))
-        low = self.load_some(pointer, vector, twice)
-        behind = self.builder.sub(twice, ir.Constant(I64, n))
+        low = self.load_some(pointer, vector, count)
+        behind = self.builder.sub(count, ir.Constant(I64, n))
         high = self.load_some(self.builder.gep(pointer, [ir.Constant(I64, n)]), vector, behind)
         return [self.shuffle(low, high, list(range(k, 2 * n, 2))) for k in range(2)]
 
     def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
         """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
-        place = self.builder.bitcast(pointer, value.type.as_pointer())
         mask = self.builder.and_(self.mask(value.type, high), self.builder.not_(self.mask(value.type, low)))
-        args = [value, place, self._alignment(value.type), mask]
-        self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
+        self._store(value, pointer, mask)
 
     def store_some(self, value: Any, pointer: Any, count: Any) -> None:
         """Store the first `count` numbers, and nothing else."""
+        self._store(value, pointer, self.mask(value.type, count))
+
+    def _store(self, value: Any, pointer: Any, mask: Any) -> None:
         place = self.builder.bitcast(pointer, value.type.as_pointer())
-        args = [value, place, self._alignment(value.type), self.mask(value.type, count)]
+        args = [value, place, self._alignment(value.type), mask]
         self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
 
     def _alignment(self, vector: Any) -> Any:
@@ -204,19 +204,15 @@ def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         e = Emitter(context, builder, signature, args)
         vector, count = e.vector_type(0), e.number(4)
-        source, target = e.data(0, e.number(1)), e.data(2, e.number(3))
-        n, none = vector.count, ir.Constant(I64, 0)
+        source, target, n = e.data(0, e.number(1)), e.data(2, e.number(3)), vector.count
 
         def body(i, state):  # type: ignore[no-untyped-def]
             at = builder.mul(i, ir.Constant(I64, n))
             first = builder.mul(at, ir.Constant(I64, 2))
             left = builder.sub(count, at)
             reach = builder.sub(builder.mul(left, ir.Constant(I64, 2)), ir.Constant(I64, 1))
-            behind = builder.sub(reach, ir.Constant(I64, n))
-            behind = builder.select(builder.icmp_signed(">", behind, none), behind, none)
-            low = e.load_some(builder.gep(source, [first]), vector, reach)
-            high = e.load_some(builder.gep(source, [builder.add(first, ir.Constant(I64, n))]), vector, behind)
-            e.store_some(e.shuffle(low, high, list(range(0, 2 * n, 2))), builder.gep(target, [at]), left)
+            even, _ = e.load_pairs(builder.gep(source, [first]), vector, reach)
+            e.store_some(even, builder.gep(target, [at]), left)
             return []
 
         e.loop(builder.sdiv(builder.add(count, ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
@@ -278,10 +274,7 @@ def split(typingctx, x, xo, count, y, places, low, high):  # type: ignore[no-unt
             at = builder.mul(i, ir.Constant(I64, n))
             first = builder.mul(at, ir.Constant(I64, 2))
             left = builder.sub(count, first)
-            low = e.load_some(builder.gep(source, [first]), vector, left)
-            behind = builder.sub(left, ir.Constant(I64, n))
-            high = e.load_some(builder.gep(source, [builder.add(first, ir.Constant(I64, n))]), vector, behind)
-            halves = [e.shuffle(low, high, list(range(k, 2 * n, 2))) for k in range(2)]
+            halves = e.load_pairs(builder.gep(source, [first]), vector, left)
             for j in range(4):
                 target = e.data(3, builder.add(item(4, j), at))
                 e.store_range(halves[j % 2], target, builder.sub(item(5, j), at), builder.sub(item(6, j), at))
@@ -321,7 +314,7 @@ def pair_max(typingctx, x, xo, line, count, y, taps, yo):  # type: ignore[no-unt
                 start = builder.gep(source, [builder.mul(at, ir.Constant(I64, 2))])
                 if r:
                     start = builder.gep(start, [e.number(2)])
-                pair = e.load_pairs(start, vector, left)
+                pair = e.load_pairs(start, vector, builder.mul(left, ir.Constant(I64, 2)))
                 lines.append(better(*((v, ir.Constant(words, [2 * r + k] * n)) for k, v in enumerate(pair))))
             value, tap = better(*lines)
             place = builder.add(e.number(6), at)
