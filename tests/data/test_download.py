@@ -207,6 +207,30 @@ def test_concurrent_callers(server: Server, tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="callers are kept apart by flock")
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("look", [1, 2])
+def test_part_that_vanishes_while_waiting(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: int, replaced: bool
+) -> None:
+    """The caller before us may publish or delete the part just before any look at it: we open it anew."""
+    stat, part, looks = os.stat, tmp_path / "file.part", [0]
+
+    def vanishing(path: object, *args: object, **options: object) -> os.stat_result:
+        if path == part and not server.requests:
+            looks[0] += 1
+            if looks[0] == look:
+                part.unlink()
+                if replaced:
+                    part.write_bytes(b"")
+        return stat(path, *args, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr("tinynet.data.download.os.stat", vanishing)
+    assert download(server.url, "file", sha256=SHA256, folder=tmp_path).read_bytes() == CONTENT
+    assert looks[0]
+    assert names(tmp_path) == ["file"]
+
+
 def test_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

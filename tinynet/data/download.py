@@ -230,7 +230,11 @@ def _opened_alone(part: Path) -> Iterator[IO[bytes]]:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 # While we waited, the part may have become the target, or gone: then we hold another file.
-                if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), os.stat(part)):
+                try:
+                    current = os.stat(part)
+                except FileNotFoundError:
+                    continue
+                if not os.path.samestat(os.fstat(file.fileno()), current):
                     continue
             yield file
             return
