@@ -39,6 +39,46 @@ def winograd(draw):
     return shape, weights, {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": groups}
 
 
+@st.composite
+def one_tap(draw):
+    """One tap and no padding: a product for each image, over enough pixels, or, over few, tiles."""
+    rank = draw(st.integers(1, 3))
+    size = tuple(draw(st.integers(1, {1: 200, 2: 20, 3: 8}[rank])) for _ in range(rank))
+    groups, one = draw(st.sampled_from([1, 1, 3])), (1,) * rank
+    shape = (draw(st.integers(1, 10)), groups * draw(st.integers(1, 20)), *size)
+    weights = (groups * draw(st.sampled_from([1, 2, 7, 16, 300])), shape[1] // groups, *one)
+    stride = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    return shape, weights, {"stride": stride, "padding": (0,) * rank, "dilation": one, "groups": groups}
+
+
+@st.composite
+def few(draw):
+    """Few filters of few taps over many pixels, and outputs much smaller than the input: columns."""
+    kernel_size = (draw(st.integers(2, 5)), draw(st.integers(2, 5)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    padding = tuple(draw(st.integers(0, (k - 1) * d)) for k, d in zip(kernel_size, dilation, strict=True))
+    low, most = draw(st.sampled_from([(1, 12), (20, 24)]))
+    out = (draw(st.integers(low, most)), draw(st.integers(low, most)))
+    axes = zip(out, kernel_size, padding, dilation, strict=True)
+    size = tuple(max(1, n + (k - 1) * d - 2 * p) for n, k, p, d in axes)
+    groups = draw(st.sampled_from([1, 1, 2]))
+    shape = (draw(st.integers(1, 3)), groups * draw(st.integers(1, 2)), *size)
+    weights = (groups * draw(st.integers(1, 12)), shape[1] // groups, *kernel_size)
+    return shape, weights, {"stride": (1, 1), "padding": padding, "dilation": dilation, "groups": groups}
+
+
+@settings(deadline=None, max_examples=15, derandomize=True, suppress_health_check=QUIET)
+@given(case=one_tap())
+def test_one_tap(cpu, close, normal, case):
+    check(cpu, close, normal, *case)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=QUIET)
+@given(case=few())
+def test_columns(cpu, close, normal, case):
+    check(cpu, close, normal, *case)
+
+
 @settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=QUIET)
 @given(case=wide())
 def test_direct(cpu, close, normal, case):
@@ -92,11 +132,16 @@ def test_winograd_rounds_little_more_than_the_direct_sum(cpu):
         ((2, 17, 7, 7), (19, 17, 3, 3), 1, 1),
         ((3, 16, 4, 33), (16, 16, 3, 3), 1, 2),
         ((2, 4, 8, 8), (8, 4, 1, 1), 1, 0),
+        ((2, 4, 9, 8), (8, 4, 1, 1), 2, 0),
+        ((2, 4, 2, 3), (8, 4, 1, 1), 1, 0),
+        ((2, 3, 12, 12), (20, 3, 5, 5), 1, 0),
+        ((2, 1, 28, 28), (6, 1, 5, 5), 1, 2),
+        ((2, 1, 40, 40), (6, 1, 3, 3), 2, 1),
         ((2, 4, 9, 9), (8, 4, 3, 3), 3, 1),
     ],
 )
 def test_nothing_is_touched_behind_any_array(cpu, monkeypatch, close, normal, shape, weights, stride, padding):
-    from tinynet_kernels.cpu import conv, conv_winograd
+    from tinynet_kernels.cpu import conv, conv_columns, conv_pointwise, conv_winograd
 
     def filled(shape, dtype):
         array = guarded(shape, dtype)
@@ -108,11 +153,11 @@ def test_nothing_is_touched_behind_any_array(cpu, monkeypatch, close, normal, sh
         array[...] = 0
         return array
 
-    for module in (conv, conv_winograd):
+    for module in (conv, conv_columns, conv_pointwise, conv_winograd):
         monkeypatch.setattr(module, "empty", filled)
-        monkeypatch.setattr(module, "zeros", zeros)
-    monkeypatch.setattr(conv, "contiguous", ends_at_guard)
-    monkeypatch.setattr(conv_winograd, "contiguous", ends_at_guard)
+        monkeypatch.setattr(module, "contiguous", ends_at_guard)
+        if module is not conv_pointwise:
+            monkeypatch.setattr(module, "zeros", zeros)
     options = {"stride": (stride, stride), "padding": (padding, padding), "dilation": (1, 1), "groups": 1}
     check(cpu, close, normal, shape, weights, options)
 

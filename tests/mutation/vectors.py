@@ -34,6 +34,20 @@ def move_even(x: Array, xo: int, y: Array, yo: int, count: int) -> None:
         y[yo : yo + count] = x[xo : xo + 2 * count - 1 : 2]
 
 
+def sum_taps(
+    x: Array, xo: int, lines: int, line: int, taps: int, tap: int, first: int, step: int, count: int, y: Array, yo: int,
+    width: int,
+) -> None:  # fmt: skip
+    total = np.zeros(width, x.dtype)
+    for r in range(lines):
+        for q in range(taps):
+            for i in range(width):
+                j = i + first - q * step
+                if 0 <= j < count:
+                    total[i] += x[xo + r * line + q * tap + j]
+    y[yo : yo + width] = total
+
+
 def put(t: Array, to: int, add: Any, y: Array, yo: int, count: int) -> None:
     y[yo : yo + count] = t[to : to + count] + add
 
@@ -121,8 +135,8 @@ def _store(values: Array, y: Array, yo: int, step: int) -> None:
 
 
 SIMD = {
-    "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even, "put": put, "transpose": transpose,
-    "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
+    "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even, "sum_taps": sum_taps, "put": put,
+    "transpose": transpose, "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
 }  # fmt: skip
 GEMM = {
     "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,

@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from . import conv_columns as by_columns
 from . import conv_depthwise as depthwise
 from . import conv_plan, gemm, simd, threads
+from . import conv_pointwise as pointwise
 from . import conv_winograd as winograd
 from .arrays import Array, contiguous, optional, product, triple
 from .conv_plan import Ints, Plan
@@ -53,6 +55,9 @@ def conv_forward(
         flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
         depthwise.forward(work, *flat, images, filters, filters // groups, *geometry)
         return y
+    if pointwise.serves(kernel_size, padding, out, channels, groups):
+        pointwise.forward(work, x, w, b, y, stride=stride, groups=groups)
+        return y
     if winograd.serves(kernel_size, stride, dilation, channels, filters // groups, x.dtype.itemsize):
         winograd.correlate(work, x, w, b, y, padding=padding, groups=groups, turned=False)
         return y
@@ -88,11 +93,17 @@ def conv_grad_input(
         depthwise.grad_input(work, *flat, images, groups, filters // groups, *geometry)
         return dx
     dx = empty(shape, dy.dtype)
+    if pointwise.serves(kernel_size, padding, out, channels, groups):
+        pointwise.grad_input(work, dy, w, dx, stride=stride, groups=groups)
+        return dx
     if winograd.serves(kernel_size, stride, dilation, filters // groups, channels, dy.dtype.itemsize):
         rest = tuple(2 - p for p in padding)
         if min(rest) >= 0 and size == tuple(n + 2 * r - 2 for n, r in zip(out, rest, strict=True)):
             winograd.correlate(work, dy, w, None, dx, padding=rest, groups=groups, turned=True)
             return dx
+    if by_columns.serves_input(size, stride, out, filters // groups, channels * taps, simd.lanes(dy.dtype)):
+        by_columns.grad_input(work, dy, w, dx, _taken(kernel_size, stride, padding, dilation), groups)
+        return dx
     plan = conv_plan.input_plan(
         size, kernel_size, stride, padding, dilation, out, channels, filters // groups, images * groups,
         dy.dtype.itemsize,
@@ -124,9 +135,15 @@ def conv_grad_weight(
         flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
         depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
         return dw
+    if pointwise.serves(tuple(kernel_size), padding, out, channels, groups):
+        pointwise.grad_weight(work, dy, x, dw, stride=stride, groups=groups)
+        return dw
     rows, lanes = filters // groups, simd.lanes(dy.dtype)
     if winograd.serves(tuple(kernel_size), stride, dilation, channels, rows, dy.dtype.itemsize):
         winograd.grad_weight(work, dy, x, dw, padding=padding, groups=groups)
+        return dw
+    if by_columns.serves_weight(out, rows, taps, lanes):
+        by_columns.grad_weight(work, dy, x, dw, _taken(tuple(kernel_size), stride, padding, dilation), groups)
         return dw
     plan = conv_plan.forward_plan(
         size, kernel_size, stride, padding, dilation, out, channels, 0, images * groups, dy.dtype.itemsize
@@ -174,10 +191,11 @@ def _geometry(
     size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
 ) -> tuple[Ints, ...]:
     """The six tuples that depthwise kernels take, each over three axes."""
-    return (
-        triple(size, 1), triple(kernel_size, 1), triple(stride, 1), triple(padding, 0), triple(dilation, 1),
-        triple(out, 1),
-    )  # fmt: skip
+    return triple(size, 1), *_taken(kernel_size, stride, padding, dilation), triple(out, 1)
+
+
+def _taken(kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints) -> tuple[Ints, ...]:
+    return triple(kernel_size, 1), triple(stride, 1), triple(padding, 0), triple(dilation, 1)
 
 
 def _packed(w: Array, plan: Plan, groups: int, inputs: int, row_step: int, input_step: int) -> Array:

@@ -25,6 +25,7 @@ Ints = tuple[int, ...]
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
 SOURCE_BYTES = 1 << 18  # of a band: a quarter of a usual L2 cache
+NEAR_VECTORS = 1 << 9  # that the first level of cache holds
 ITEMS = 8  # bands are made so small that there are as many independent pieces of work, where the image allows
 
 
@@ -139,7 +140,8 @@ def _plan(
     kernel = tuple(len(a.shift) for a in axes)
     offsets: list[Table] = []
     bases: list[int] = []
-    table, starts, pieces = [], [0], []
+    table, starts = [], [0]
+    pieces: list[tuple[int, int, int]] = []
     weights = 0
     for taps, remainders, reach in passes:
         where = np.array([offset_of(axes, planes_of, plane, tap) for tap in taps], np.int64).reshape(-1)
@@ -155,7 +157,12 @@ def _plan(
                 bases.append(base)
                 for lane, n, (d, h, w) in some:
                     place = [j * s + f for j, s, f in zip((d, h, w), step, remainders, strict=True)]
-                    pieces.append((lane, n, (place[0] * target[1] + place[1]) * target[2] + place[2]))
+                    number = (place[0] * target[1] + place[1]) * target[2] + place[2]
+                    start_lane, held, begin = pieces[-1] if lane else (0, 0, 0)
+                    if held and start_lane + held == lane and begin + held * step[2] == number:
+                        pieces[-1] = (start_lane, held + n, begin)  # the next row goes on where this one ended
+                    else:
+                        pieces.append((lane, n, number))
                 starts.append(len(pieces))
             entry.append((first, whole.size, weights, before, len(bases) - before))
         weights += whole.size * rows
@@ -175,7 +182,8 @@ def _plan(
 def _cheaper(axes: tuple[Axis, ...], most: Ints, channels: int, rows: int, lanes: int) -> tuple[Axis, ...]:
     """The axes, or, where that saves more lanes than it costs copies: with a plane of its own for each tap of a row.
 
-    Then the outputs of a plane follow each other without a gap, and no lane is lost at the ends of rows.
+    Then the outputs of a plane follow each other without a gap, and no lane is lost at the ends of rows; but taps share
+    no cache lines, which costs time where the source is larger than the first cache.
     """
     last = axes[2]
     places = tuple(sorted({last.phases[p] + last.step * s for p, s in zip(last.phase, last.shift, strict=True)}))
@@ -188,7 +196,10 @@ def _cheaper(axes: tuple[Axis, ...], most: Ints, channels: int, rows: int, lanes
         vectors = min(most[1] * -(-most[2] // lanes), -(-(most[1] - 1) * line // lanes) + -(-most[2] // lanes))
         if line == most[2]:
             vectors = -(-most[1] * line // lanes)
-        costs.append(most[0] * vectors * channels * taps * rows + channels * height * (40 + 6 * line // lanes))
+        near = channels * height * line <= NEAR_VECTORS * lanes
+        stores = 0 if line == most[2] else 4  # vectors that are stored in parts
+        tiles = most[0] * vectors * rows * (channels * taps + stores)
+        costs.append((tiles if near or these is axes else 1.1 * tiles) + channels * height * (10 + 3 * line // lanes))
     return apart if costs[1] < costs[0] else axes
 
 

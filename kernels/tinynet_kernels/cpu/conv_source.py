@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import simd
+from .conv_depthwise import inside
 from .jit import inner
 
 
@@ -13,39 +14,56 @@ def fill(x, xo, channels, size, buffer, source, axis, start, clean):  # type: ig
     `clean` says that the source holds zeros, or the same part of another image: what lies outside is then left alone.
     """
     depth, height, width = source[0, 0], source[0, 1], source[0, 2]
-    step = source[1, 2]
+    step, plane = source[1, 2], depth * height * width
     d_start = start if axis == 0 else 0
     h_start = start if axis == 1 else 0
     w_start = start if axis == 2 else 0
-    at = 0
-    for c in range(channels):
-        for pd in range(source[3, 0]):
-            for ph in range(source[3, 1]):
-                for pw in range(source[3, 2]):
-                    first = source[4 + pw, 2] + step * w_start - source[2, 2]
-                    lo = min(width, max(0, (step - 1 - first) // step))
-                    hi = max(lo, min(width, (size[2] - first + step - 1) // step))
-                    for i in range(depth):
-                        d = source[1, 0] * (d_start + i) + source[4 + pd, 0] - source[2, 0]
-                        for j in range(height):
-                            h = source[1, 1] * (h_start + j) + source[4 + ph, 1] - source[2, 1]
-                            if d < 0 or d >= size[0] or h < 0 or h >= size[1]:
-                                if not clean:
-                                    _zero(buffer, at, width)
-                                at += width
-                                continue
-                            line = xo + ((c * size[0] + d) * size[1] + h) * size[2] + first
-                            if step == 1:
-                                simd.move(x, line + lo, buffer, at + lo, hi - lo)
-                            elif step == 2:
-                                simd.move_even(x, line + 2 * lo, buffer, at + lo, hi - lo)
-                            else:
-                                for k in range(hi - lo):
-                                    buffer[at + lo + k] = x[line + step * (lo + k)]
-                            if not clean:
-                                _zero(buffer, at, lo)
-                                _zero(buffer, at + hi, width - hi)
-                            at += width
+    phases = source[3, 0] * source[3, 1] * source[3, 2]
+    for phase in range(phases):
+        pd, ph, pw = phase // (source[3, 1] * source[3, 2]), phase // source[3, 2] % source[3, 1], phase % source[3, 2]
+        d_first = source[1, 0] * d_start + source[4 + pd, 0] - source[2, 0]
+        h_first = source[1, 1] * h_start + source[4 + ph, 1] - source[2, 1]
+        w_first = step * w_start + source[4 + pw, 2] - source[2, 2]
+        d_lo, d_hi = inside(0, depth, d_first, source[1, 0], size[0])
+        h_lo, h_hi = inside(0, height, h_first, source[1, 1], size[1])
+        lo, hi = inside(0, width, w_first, step, size[2])
+        down = source[1, 1] * size[2]
+        for c in range(channels):
+            at = (c * phases + phase) * plane
+            if not clean:
+                _zero_around(buffer, at, depth, height, width, d_lo, d_hi, h_lo, h_hi, lo, hi)
+            for i in range(d_lo, d_hi):
+                image = (c * size[0] + d_first + source[1, 0] * i) * size[1]
+                line = xo + (image + h_first + source[1, 1] * h_lo) * size[2] + w_first + step * lo
+                to = at + (i * height + h_lo) * width + lo
+                if step == 1:
+                    for _ in range(h_lo, h_hi):
+                        simd.move(x, line, buffer, to, hi - lo)
+                        line += down
+                        to += width
+                elif step == 2:
+                    for _ in range(h_lo, h_hi):
+                        simd.move_even(x, line, buffer, to, hi - lo)
+                        line += down
+                        to += width
+                else:
+                    for _ in range(h_lo, h_hi):
+                        for k in range(hi - lo):
+                            buffer[to + k] = x[line + step * k]
+                        line += down
+                        to += width
+
+
+@inner
+def _zero_around(buffer, at, depth, height, width, d_lo, d_hi, h_lo, h_hi, lo, hi):  # type: ignore[no-untyped-def]
+    for i in range(depth):
+        for j in range(height):
+            row = at + (i * height + j) * width
+            if d_lo <= i < d_hi and h_lo <= j < h_hi:
+                _zero(buffer, row, lo)
+                _zero(buffer, row + hi, width - hi)
+            else:
+                _zero(buffer, row, width)
 
 
 @inner

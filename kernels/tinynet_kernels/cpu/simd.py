@@ -79,9 +79,19 @@ class Emitter:
 
     def load_some(self, pointer: Any, vector: Any, count: Any) -> Any:
         """The first `count` numbers, and zeros; reads no others."""
+        return self._load(pointer, vector, self.mask(vector, count))
+
+    def load_range(self, pointer: Any, vector: Any, low: Any, high: Any) -> Any:
+        """The numbers low … high − 1 behind `pointer`, each in its lane, and zeros; reads no others."""
+        return self._load(pointer, vector, self._range(vector, low, high))
+
+    def _range(self, vector: Any, low: Any, high: Any) -> Any:
+        return self.builder.and_(self.mask(vector, high), self.builder.not_(self.mask(vector, low)))
+
+    def _load(self, pointer: Any, vector: Any, mask: Any) -> Any:
         place = self.builder.bitcast(pointer, vector.as_pointer())
         zero = ir.Constant(vector, [0 if isinstance(vector.element, ir.IntType) else 0.0] * vector.count)
-        args = [place, self._alignment(vector), self.mask(vector, count), zero]
+        args = [place, self._alignment(vector), mask, zero]
         return self.builder.call(self._masked("load", vector, vector, args), args)
 
     def load_pairs(self, pointer: Any, vector: Any, count: Any) -> list[Any]:
@@ -94,8 +104,7 @@ class Emitter:
 
     def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
         """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
-        mask = self.builder.and_(self.mask(value.type, high), self.builder.not_(self.mask(value.type, low)))
-        self._store(value, pointer, mask)
+        self._store(value, pointer, self._range(value.type, low, high))
 
     def store_some(self, value: Any, pointer: Any, count: Any) -> None:
         """Store the first `count` numbers, and nothing else."""
@@ -117,6 +126,11 @@ class Emitter:
 
     def _kind(self, vector: Any) -> str:
         return {"float": "f32", "double": "f64"}.get(str(vector.element), str(vector.element))
+
+    def vectors_of(self, count: Any, vector: Any) -> Any:
+        """How many vectors hold `count` numbers."""
+        n = vector.count
+        return self.builder.sdiv(self.builder.add(count, ir.Constant(I64, n - 1)), ir.Constant(I64, n))
 
     def splat(self, scalar: Any, vector: Any) -> Any:
         one = self.builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
@@ -197,6 +211,40 @@ def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
 
 
 @emitted
+def sum_taps(typingctx, x, xo, lines, line, taps, tap, first, step, count, y, yo, width):  # type: ignore[no-untyped-def]
+    """y[yo + i] = Σ_{r < lines, q < taps} x[xo + r·line + q·tap + j], j = i + first − q·step where that is in 0 … count − 1."""
+    signature = types.void(x, xo, lines, line, taps, tap, first, step, count, y, yo, width)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = Emitter(context, builder, signature, args)
+        vector = e.vector_type(0)
+        source, target = e.data(0, e.number(1)), e.data(9, e.number(10))
+
+        def across(v, state):  # type: ignore[no-untyped-def]
+            begin = builder.mul(v, ir.Constant(I64, vector.count))
+
+            def down(r, outer):  # type: ignore[no-untyped-def]
+                def along(q, acc):  # type: ignore[no-untyped-def]
+                    j = builder.sub(builder.add(begin, e.number(6)), builder.mul(q, e.number(7)))
+                    at = builder.add(builder.mul(r, e.number(3)), builder.mul(q, e.number(5)))
+                    low, high = builder.neg(j), builder.sub(e.number(8), j)
+                    return [
+                        builder.fadd(acc[0], e.load_range(builder.gep(source, [builder.add(at, j)]), vector, low, high))
+                    ]
+
+                return e.loop(e.number(4), outer, along)
+
+            total = e.loop(e.number(2), [ir.Constant(vector, [0.0] * vector.count)], down)
+            e.store_some(total[0], builder.gep(target, [begin]), builder.sub(e.number(11), begin))
+            return []
+
+        e.loop(e.vectors_of(e.number(11), vector), [], across)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@emitted
 def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
     """y[yo + i] = x[xo + 2i] for i in range(count); reads nothing behind x[xo + 2·count − 2], writes nothing else."""
     signature = types.void(x, xo, y, yo, count)
@@ -215,7 +263,7 @@ def move_even(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
             e.store_some(even, builder.gep(target, [at]), left)
             return []
 
-        e.loop(builder.sdiv(builder.add(count, ir.Constant(I64, n - 1)), ir.Constant(I64, n)), [], body)
+        e.loop(e.vectors_of(count, vector), [], body)
         return context.get_dummy_value()
 
     return signature, codegen
