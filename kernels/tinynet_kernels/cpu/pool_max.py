@@ -65,14 +65,14 @@ def adaptive_max_pool_indices(taps: Array, *, input_size: Ints) -> Array:
 
 def _forward(x: Array, output_size: Ints, where: Windows) -> tuple[Array, Array]:
     y = empty((*x.shape[:2], *output_size), x.dtype)
-    count = product(where.taps)
+    count, rows = product(where.taps), where.taps[0] * where.taps[1]
     taps = empty(y.shape, np.dtype(np.uint8 if count <= 255 else np.int32))
     if y.size and where.pairs:
         _max_pairs(2 * y.size, planes(contiguous(x)), planes(y), planes(taps))
     elif y.size:
         _max_planes(
             work(y, where), planes(contiguous(x)), planes(y), planes(taps), *where.axes, where.taps, where.dilation,
-            where.regular, where.joined(), where.regular[0] > 2 or where.regular[1] == where.regular[2],
+            where.regular, where.joined(), where.regular[1] == where.regular[2] or (where.regular[0] > 2 and rows > 1),
         )  # fmt: skip
         nothing = where.empty
         if nothing is not None:
@@ -244,6 +244,7 @@ def _line_max(line, begin, step, dilation, count, best, where):  # type: ignore[
     if step == 2 and count == 2 and dilation == 1:
         _take_pairs(line[begin : begin + 2 * best.size], best, where)
         return
+    picked = np.empty(best.size if step > 2 else 0, best.dtype)
     for t in range(count):
         taps = line[begin + t * dilation :]
         if t == 0:
@@ -255,7 +256,9 @@ def _line_max(line, begin, step, dilation, count, best, where):  # type: ignore[
         elif step == 2:
             _take_second(taps, where.dtype.type(t), best, where)
         else:
-            _take(taps, step, where.dtype.type(t), best, where)
+            for i in range(best.size):
+                picked[i] = taps[i * step]
+            _take_each(picked, where.dtype.type(t), best, where)
 
 
 @inner
@@ -279,15 +282,6 @@ def _take_each(taps, tap, best, where):  # type: ignore[no-untyped-def]
 def _take_second(taps, tap, best, where):  # type: ignore[no-untyped-def]
     for i in range(best.size):
         value = taps[2 * i]
-        better = (value > best[i]) | (value != value)
-        best[i] = value if better else best[i]
-        where[i] = tap if better else where[i]
-
-
-@inner
-def _take(taps, step, tap, best, where):  # type: ignore[no-untyped-def]
-    for i in range(best.size):
-        value = taps[step * i]
         better = (value > best[i]) | (value != value)
         best[i] = value if better else best[i]
         where[i] = tap if better else where[i]
