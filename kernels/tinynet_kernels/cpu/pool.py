@@ -6,6 +6,8 @@ added first, which vectorises whatever the step; then the elements of the sum.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -77,7 +79,9 @@ def adaptive_avg_pool_backward(dy: Array, *, input_size: Ints) -> Array:
 
 def _forward(x: Array, output_size: Ints, where: Windows, lengths: list[Array]) -> Array:
     y = empty((*x.shape[:2], *output_size), x.dtype)
-    if y.size:
+    if y.size and where.whole:
+        _means(x.size, contiguous(x).reshape(y.size, -1), y.reshape(-1), _divisor(lengths, x))
+    elif y.size:
         _mean_planes(
             work(y, where), planes(contiguous(x)), planes(y), *where.axes, where.taps[2], where.regular,
             where.joined(), *lengths[:2], lengths[2].astype(x.dtype),
@@ -87,7 +91,9 @@ def _forward(x: Array, output_size: Ints, where: Windows, lengths: list[Array]) 
 
 def _backward(dy: Array, input_size: Ints, where: Windows, lengths: list[Array]) -> Array:
     dx = empty((*dy.shape[:2], *input_size), dy.dtype)
-    if dx.size:
+    if dx.size and where.whole:
+        _spread(dx.size, contiguous(dy).reshape(-1), dx.reshape(dy.size, -1), _divisor(lengths, dy))
+    elif dx.size:
         _spread_planes(
             max(work(dy, where), dx.size), planes(contiguous(dy)), planes(dx), *where.axes, where.taps[2],
             where.regular, *lengths[:2], lengths[2].astype(dy.dtype),
@@ -95,24 +101,26 @@ def _backward(dy: Array, input_size: Ints, where: Windows, lengths: list[Array])
     return dx
 
 
+def _divisor(lengths: list[Array], like: Array) -> np.floating[Any]:
+    return like.dtype.type(lengths[0][0] * lengths[1][0] * lengths[2][0])
+
+
+@kernel
+def _means(x, y, divisor):  # type: ignore[no-untyped-def]
+    for plane in prange(y.size):
+        y[plane] = _sum(x[plane]) / divisor
+
+
+@kernel
+def _spread(dy, dx, divisor):  # type: ignore[no-untyped-def]
+    for plane in prange(dy.size):
+        dx[plane] = dy[plane] / divisor
+
+
 @kernel
 def _mean_planes(x, y, ds, hs, ws, count, regular, joined, depths, heights, widths):  # type: ignore[no-untyped-def]
     for plane in prange(y.shape[0]):
-        if y.shape[3] == 1 and ws[1, 0] == 0 and ws[2, 0] == x.shape[3]:
-            _whole_lines(x[plane].reshape(-1), y[plane], x.shape[2], x.shape[3], ds, hs, depths, heights, widths)
-        else:
-            _mean_plane(x[plane], y[plane], ds, hs, ws, count, regular, joined, depths, heights, widths)
-
-
-@inner
-def _whole_lines(flat, y, height, width, ds, hs, depths, heights, widths):  # type: ignore[no-untyped-def]
-    """One window on the last axis: the lines of a window follow one another."""
-    for od in range(y.shape[0]):
-        for oh in range(y.shape[1]):
-            total = flat.dtype.type(0)
-            for d in range(ds[1, od], ds[2, od]):
-                total += _sum(flat[(d * height + hs[1, oh]) * width : (d * height + hs[2, oh]) * width])
-            y[od, oh, 0] = total / (y.dtype.type(depths[od] * heights[oh]) * widths[0])
+        _mean_plane(x[plane], y[plane], ds, hs, ws, count, regular, joined, depths, heights, widths)
 
 
 @inner(fastmath=SUMS, inline=True)
@@ -175,7 +183,7 @@ def _add_taps(line, begin, step, count, out):  # type: ignore[no-untyped-def]
         for p in range(out.size):
             out[p] = pairs[2 * p] + pairs[2 * p + 1]
         return
-    if step == 1:
+    if step == 1 and out.size >= count:  # the longer loop inside
         out.fill(0)
         for t in range(count):
             taps = line[begin + t :]
@@ -219,7 +227,7 @@ def _spread_windows(share, ws, count, regular, line):  # type: ignore[no-untyped
         for p in range(last - first):
             pairs[2 * p] = share[first + p]
             pairs[2 * p + 1] = share[first + p]
-    elif step == 1:
+    elif step == 1 and last - first >= count:  # the longer loop inside
         for t in range(count):
             taps = line[ws[0, first] + t :]
             for p in range(last - first):

@@ -50,6 +50,12 @@ class Windows:
         starts = [np.array_equal(a[0], 2 * np.arange(a.shape[1])) for a in self.axes[1:]]
         return two and all(starts) and self.axes[0].shape[1] == self.size[0]
 
+    @functools.cached_property
+    def whole(self) -> bool:
+        """Whether there is one window, the whole plane."""
+        axes = zip(self.axes, self.taps, self.size, strict=True)
+        return all(a.shape[1] == 1 and a[1, 0] == 0 and a[2, 0] == n == taps for a, taps, n in axes)
+
     def joined(self) -> bool:
         """Whether the windows of the last axis divide its lines, so that all lines are one."""
         step, first, last = self.regular
