@@ -44,6 +44,7 @@ CASES = [
     pool("avg", (16, 64, 56, 56), 3, stride=1, padding=1),
     pool("max", (16, 64, 28, 28), 3, stride=1, padding=1),
     pool("max", (32, 64, 4000), 2),
+    pool("max", (32, 64, 4000), 4),
     pool("avg", (32, 64, 4000), 4),
     pool("max", (4, 64, 16, 32, 32), 2),
     pool("avg", (4, 64, 16, 32, 32), 2),

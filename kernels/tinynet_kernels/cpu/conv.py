@@ -3,7 +3,8 @@
 For each band of an image (see conv_plan.py): one copy into a private, zero-padded source that stays in the cache; then
 tiles of 8 output channels by 3 vectors of pixels accumulate over (channel, tap). The gradient of the input is the same
 kernel with turned weights; the gradient of the weight takes tiles of 8 (channel, tap) by up to 3 vectors of output
-channels, over all pixels.
+channels, over all pixels. Where another way is quicker, the launchers take that: conv_depthwise.py, conv_pointwise.py,
+conv_winograd.py, conv_columns.py.
 """
 
 from __future__ import annotations
