@@ -87,3 +87,23 @@ def test_a_loss_that_overflows_is_inf_without_a_warning(reduction):
 def test_probabilities_have_no_class_to_ignore():
     with pytest.raises(OptionError, match="ignore_index=1 needs a target of class numbers"):
         F.cross_entropy(tn.ones(2, 3), tn.ones(2, 3) / 3, ignore_index=1)
+
+
+@pytest.mark.parametrize("dtype", [tn.float32, tn.float64, tn.bfloat16], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "norm", [lambda x, w: F.layer_norm(x, (1,), w), lambda x, w: F.group_norm(x, 1, w)], ids=["layer", "group"]
+)
+def test_gradient_of_a_row_of_one_element_is_0_unless_something_is_not_finite(norm, weighted, dtype):
+    w = tn.ones(1, dtype=dtype) if weighted else None
+    odd = [[math.nan], [1.0], [math.inf], [-math.inf], [1e38], [3.0]]
+    ones = [[1.0]] * len(odd)
+    for numbers, cotangent in ((odd, ones), (ones, odd)):
+        x = tn.tensor(numbers, dtype=dtype, requires_grad=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            norm(x, w).backward(tn.tensor(cotangent, dtype=dtype))
+        dx = x.grad.float().flatten().tolist()
+        assert np.isnan([dx[0], dx[2], dx[3]]).all()
+        assert (dx[1], dx[5]) == (0, 0)
+        assert dx[4] == 0 or math.isnan(dx[4])  # where 10³⁸ / √ε overflows before the difference is taken
