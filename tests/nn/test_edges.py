@@ -9,7 +9,7 @@ import pytest
 import tinynet as tn
 import tinynet.nn.functional as F
 from tinynet import nn
-from tinynet.errors import OptionError
+from tinynet.errors import GraphError, OptionError
 
 
 def gradients(*rows, dtypes=None):
@@ -107,3 +107,13 @@ def test_gradient_of_a_row_of_one_element_is_0_unless_something_is_not_finite(no
         assert np.isnan([dx[0], dx[2], dx[3]]).all()
         assert (dx[1], dx[5]) == (0, 0)
         assert dx[4] == 0 or math.isnan(dx[4])  # where 10³⁸ / √ε overflows before the difference is taken
+
+
+@pytest.mark.parametrize("norm", [F.batch_norm, F.instance_norm])
+@pytest.mark.parametrize("name", ["running_mean", "running_var"])
+def test_running_statistics_that_cannot_be_changed_are_named(norm, name):
+    given = {"running_mean": np.zeros(2, np.float32), "running_var": np.ones(2, np.float32)}
+    given[name].flags.writeable = False
+    options = {"training": True} if norm is F.batch_norm else {}
+    with pytest.raises(GraphError, match=f"{norm.__name__}: {name}: .*read-only"):
+        norm(tn.ones(3, 2, 4), **{k: tn.from_numpy(v) for k, v in given.items()}, **options)

@@ -11,6 +11,7 @@ from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, changed
 from ..autograd.fused import Fused
+from ..autograd.views import check_memory
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
 from .checks import floating
@@ -119,7 +120,7 @@ def batch_norm(
     y, cache = _batch_norm.run(x, weight, bias, eps=float(eps))
     if n and (running_mean is not None or running_var is not None):
         mean, var = _statistics(x.array, cache, (0, *range(2, x.ndim)), eps)
-        _update(running_mean, running_var, mean, var * (n / (n - 1)), momentum)
+        _update("batch_norm", running_mean, running_var, mean, var * (n / (n - 1)), momentum)
     return y
 
 
@@ -145,10 +146,13 @@ def _statistics(x: Array, cache: Any, axes: tuple[int, ...], eps: float) -> tupl
     return wide.mean(axis=axes), wide.var(axis=axes)
 
 
-def _update(running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float) -> None:
+def _update(
+    where: str, running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float
+) -> None:
     """running ← (1 − momentum)·running + momentum·value."""
-    for running, value in ((running_mean, mean), (running_var, var)):
+    for name, running, value in (("running_mean", running_mean, mean), ("running_var", running_var, var)):
         if running is not None:
+            check_memory(running, f"{where}: {name}")
             running.array[...] = (1.0 - momentum) * running.array + momentum * value
             changed(running)
 
@@ -253,5 +257,5 @@ def instance_norm(
     if running_mean is not None and x.array.size:
         mean, var = _statistics(x.array, cache, tuple(range(2, x.ndim)), eps)
         mean, var = (v.reshape(shape[:2]).mean(axis=0) for v in (mean, var))
-        _update(running_mean, running_var, mean, var * (n / (n - 1)), momentum)
+        _update("instance_norm", running_mean, running_var, mean, var * (n / (n - 1)), momentum)
     return y
