@@ -117,3 +117,47 @@ def test_running_statistics_that_cannot_be_changed_are_named(norm, name):
     options = {"training": True} if norm is F.batch_norm else {}
     with pytest.raises(GraphError, match=f"{norm.__name__}: {name}: .*read-only"):
         norm(tn.ones(3, 2, 4), **{k: tn.from_numpy(v) for k, v in given.items()}, **options)
+
+
+@pytest.mark.parametrize("context", [tn.use_definitions, tn.enable_grad], ids=["definition", "kernel"])
+@pytest.mark.parametrize(
+    ("norm", "axes"),
+    [
+        (lambda x: F.batch_norm(x, None, None, training=True), (0, 2)),
+        (F.instance_norm, (2,)),
+        (lambda x: F.group_norm(x, 2), None),
+        (lambda x: F.layer_norm(x, (500,)), (2,)),
+    ],
+    ids=["batch", "instance", "group", "layer"],
+)
+def test_a_large_mean_costs_no_digits_in_float32(norm, axes, context):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(20, 4, 500)) + 1e4).astype(np.float32)
+    dy = rng.normal(size=x.shape).astype(np.float32)
+    shape = (20, 2, 1000) if axes is None else x.shape
+    along = {"axis": axes or (2,), "keepdims": True}
+    wide, g = x.astype(np.float64).reshape(shape), dy.astype(np.float64).reshape(shape)
+    mean, std = wide.mean(**along), np.sqrt(wide.var(**along) + 1e-5)
+    y = (wide - mean) / std
+    dx = (g - g.mean(**along) - y * (g * y).mean(**along)) / std
+    v = tn.from_numpy(x).requires_grad_()
+    with context():
+        found = norm(v)
+        found.backward(tn.from_numpy(dy))
+    np.testing.assert_allclose(
+        found.detach().numpy(), y.reshape(x.shape), rtol=0, atol=2e-5
+    )  # by the mean's digits: 1e-3
+    np.testing.assert_allclose(v.grad.numpy(), dx.reshape(x.shape), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("context", [tn.use_definitions, tn.enable_grad], ids=["definition", "kernel"])
+@pytest.mark.parametrize("norm", [F.batch_norm, F.instance_norm])
+def test_a_large_mean_costs_running_statistics_no_digits(norm, context):
+    x = (np.random.default_rng(0).normal(size=(2000, 4, 5)) + 1e4).astype(np.float32)
+    mean, var = tn.zeros(4, dtype=tn.float64), tn.zeros(4, dtype=tn.float64)
+    with context():
+        norm(tn.from_numpy(x), mean, var, momentum=1.0, **({"training": True} if norm is F.batch_norm else {}))
+    axes, wide = (0, 2) if norm is F.batch_norm else 2, x.astype(np.float64)
+    expected = wide.var(axis=axes, ddof=1).reshape(-1, 4).mean(axis=0)
+    np.testing.assert_allclose(mean.numpy(), wide.mean(axis=(0, 2)), rtol=1e-9)
+    np.testing.assert_allclose(var.numpy(), expected, rtol=1e-5)

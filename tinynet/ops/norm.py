@@ -31,11 +31,19 @@ def _affine(y: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
 
 
 def standardised(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    """(x − mean)/√(var + ε), mean and biased variance over `axes`."""
+    """(x − mean)/√(var + ε), mean and biased variance over `axes`.
+
+    Neither changes the result if a constant is first taken from x: the mean as rounded, so that a large one costs no
+    digits.
+    """
     n = float(math.prod(x.array.shape[a] for a in axes))
-    centred = P.sub(x, P.div(P.sum_(x, axes=axes, keepdims=True), n))
-    var = P.div(P.sum_(P.mul(centred, centred), axes=axes, keepdims=True), n)
-    return P.div(centred, P.sqrt(P.add(var, eps)))
+
+    def mean(v: Tensor) -> Tensor:
+        return P.div(P.sum_(v, axes=axes, keepdims=True), n)
+
+    shifted = P.sub(x, mean(x.detach()))
+    centred = P.sub(shifted, mean(shifted))
+    return P.div(centred, P.sqrt(P.add(mean(P.mul(centred, centred)), eps)))
 
 
 # batch normalisation
@@ -142,7 +150,7 @@ def _statistics(x: Array, cache: Any, axes: tuple[int, ...], eps: float) -> tupl
     """Mean and biased variance over `axes`, from the kernel's cache where there is one."""
     if cache is not None:
         return cache[0], np.maximum(1.0 / np.square(cache[1]) - eps, 0.0)
-    wide = x.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    wide = x.astype(np.float64)
     return wide.mean(axis=axes), wide.var(axis=axes)
 
 
