@@ -161,3 +161,13 @@ def test_a_large_mean_costs_running_statistics_no_digits(norm, context):
     expected = wide.var(axis=axes, ddof=1).reshape(-1, 4).mean(axis=0)
     np.testing.assert_allclose(mean.numpy(), wide.mean(axis=(0, 2)), rtol=1e-9)
     np.testing.assert_allclose(var.numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("number", [True, np.True_, 2.0, "2", None], ids=repr)
+def test_the_number_of_threads_is_an_integer(number):
+    before = tn.get_num_threads()
+    with pytest.raises(TypeError, match="set_num_threads: num must be an integer ≥ 1, got"):
+        tn.set_num_threads(number)
+    with pytest.raises(ValueError, match="set_num_threads: num must be an integer ≥ 1, got 0"):
+        tn.set_num_threads(0)
+    assert tn.get_num_threads() == before
