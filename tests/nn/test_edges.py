@@ -171,3 +171,23 @@ def test_the_number_of_threads_is_an_integer(number):
     with pytest.raises(ValueError, match="set_num_threads: num must be an integer ≥ 1, got 0"):
         tn.set_num_threads(0)
     assert tn.get_num_threads() == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("eps", [None, 1e-5])
+def test_derivatives_of_rms_norm_of_one_element_are_as_good_as_their_terms(eps, dtype):
+    """y = x/√(x² + ε) has y′ = ε/(x² + ε)^(3/2), which is what 1/√(x² + ε) − x²/(x² + ε)^(3/2) leaves: a few roundings
+    of these terms, though all of y′ where ε is one rounding. PyTorch's are the same."""
+    rng = np.random.default_rng(0)
+    x, u, v = (rng.normal(size=(300, 1)).astype(dtype) for _ in range(3))
+    xt, ut = (tn.from_numpy(a).requires_grad_() for a in (x, u))
+    (dx,) = tn.autograd.grad(F.rms_norm(xt, (1,), eps=eps), xt, ut, create_graph=True)
+    found = [dx, *tn.autograd.grad(dx, [xt, ut], tn.from_numpy(v))]
+    (plain,) = tn.autograd.grad(F.rms_norm(xt, (1,), eps=eps), xt, ut.detach())
+    x, u, v = (a.astype(np.float64) for a in (x, u, v))
+    e = np.finfo(dtype).eps if eps is None else eps
+    s = x * x + e
+    expected = [u * e / s**1.5, -3 * u * v * x * e / s**2.5, v * e / s**1.5, u * e / s**1.5]
+    terms = [np.abs(u) / s**0.5, np.abs(u * v) / s, np.abs(v) / s**0.5, np.abs(u) / s**0.5]
+    for name, a, b, size in zip(("dx", "ddx", "du", "plain"), [*found, plain], expected, terms, strict=True):
+        assert (np.abs(a.detach().numpy() - b) <= 16 * np.finfo(dtype).eps * size).all(), name
