@@ -191,3 +191,30 @@ def test_derivatives_of_rms_norm_of_one_element_are_as_good_as_their_terms(eps, 
     terms = [np.abs(u) / s**0.5, np.abs(u * v) / s, np.abs(v) / s**0.5, np.abs(u) / s**0.5]
     for name, a, b, size in zip(("dx", "ddx", "du", "plain"), [*found, plain], expected, terms, strict=True):
         assert (np.abs(a.detach().numpy() - b) <= 16 * np.finfo(dtype).eps * size).all(), name
+
+
+@pytest.mark.parametrize("context", [tn.use_definitions, tn.enable_grad], ids=["definition", "kernel"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(20, 3), (4, 3, 5), (2, 3, 100), (2, 3, 5000)])
+@pytest.mark.parametrize("place", [0, -1])
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_running_statistics_of_infinities(odd, place, shape, dtype, context):
+    """Their sum's mean, and no variance; the other channels are not touched by it. As PyTorch has it."""
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    x.reshape(-1)[place] = odd
+    mean, var = (tn.from_numpy(np.full(3, v, dtype)) for v in (0, 1))
+    with context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for norm, options in ((F.batch_norm, {"training": True}), (F.instance_norm, {})):
+            if norm is F.instance_norm and x.ndim == 2:
+                continue
+            mean.fill_(0)
+            var.fill_(1)
+            norm(tn.from_numpy(x), mean, var, momentum=0.5, **options)
+            channel = place % 3
+            np.testing.assert_array_equal(mean.numpy()[channel], odd)
+            assert np.isnan(var.numpy()[channel])
+            assert np.isfinite(np.delete(mean.numpy(), channel)).all()
+            assert np.isfinite(np.delete(var.numpy(), channel)).all()
+            norm(tn.from_numpy(-x), mean, var, momentum=0.5, **options)  # +inf and −inf: NaN, and no warning
+            assert np.isnan(mean.numpy()[channel])

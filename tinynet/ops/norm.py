@@ -151,7 +151,8 @@ def _statistics(x: Array, cache: Any, axes: tuple[int, ...], eps: float) -> tupl
     if cache is not None:
         return cache[0], np.maximum(1.0 / np.square(cache[1]) - eps, 0.0)
     wide = x.astype(np.float64)
-    return wide.mean(axis=axes), wide.var(axis=axes)
+    with np.errstate(invalid="ignore"):  # of infinities
+        return wide.mean(axis=axes), wide.var(axis=axes)
 
 
 def _update(
@@ -161,7 +162,8 @@ def _update(
     for name, running, value in (("running_mean", running_mean, mean), ("running_var", running_var, var)):
         if running is not None:
             check_memory(running, f"{where}: {name}")
-            running.array[...] = (1.0 - momentum) * running.array + momentum * value
+            with np.errstate(invalid="ignore", over="ignore"):
+                running.array[...] = (1.0 - momentum) * running.array + momentum * value
             changed(running)
 
 
