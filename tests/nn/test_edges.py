@@ -218,3 +218,23 @@ def test_running_statistics_of_infinities(odd, place, shape, dtype, context):
             assert np.isfinite(np.delete(var.numpy(), channel)).all()
             norm(tn.from_numpy(-x), mean, var, momentum=0.5, **options)  # +inf and −inf: NaN, and no warning
             assert np.isnan(mean.numpy()[channel])
+
+
+@pytest.mark.parametrize("context", [tn.use_definitions, tn.enable_grad], ids=["definition", "kernel"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", [tn.float32, tn.bfloat16], ids=str)
+def test_second_derivative_of_nll_loss_is_zeros(dtype, reduction, context):
+    """The gradient does not depend on the input, and requires a gradient all the same, as in PyTorch."""
+    x = tn.tensor([[1.0, math.nan], [2.0, -math.inf]], dtype=dtype, requires_grad=True)
+    with context():
+        y = F.nll_loss(x, tn.tensor([0, 1]), tn.tensor([0.5, 2.0], dtype=dtype), reduction=reduction)
+        u = tn.ones(*y.shape, dtype=dtype, requires_grad=True)
+        (g,) = tn.autograd.grad(y, x, u.detach(), create_graph=True)
+        assert g.requires_grad
+        (again,) = tn.autograd.grad(g.sum(), x)
+        assert (again == 0).all()
+        (plain,) = tn.autograd.grad(F.nll_loss(x, tn.tensor([0, 1]), reduction="sum"), x)
+        assert plain.tolist() == [[-1, 0], [0, -1]]
+        (g,) = tn.autograd.grad(F.nll_loss(x, tn.tensor([0, 1]), reduction=reduction), x, u, create_graph=True)
+        du, dx = tn.autograd.grad(g.sum(), [u, x])
+        assert (du.sum().item(), dx.tolist()) == (-2 if reduction != "mean" else -1, [[0, 0], [0, 0]])
