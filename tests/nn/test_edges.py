@@ -238,3 +238,9 @@ def test_second_derivative_of_nll_loss_is_zeros(dtype, reduction, context):
         (g,) = tn.autograd.grad(F.nll_loss(x, tn.tensor([0, 1]), reduction=reduction), x, u, create_graph=True)
         du, dx = tn.autograd.grad(g.sum(), [u, x])
         assert (du.sum().item(), dx.tolist()) == (-2 if reduction != "mean" else -1, [[0, 0], [0, 0]])
+
+
+def test_zeros_beside_what_is_not_finite_are_printed_as_numbers():
+    assert str(tn.tensor([0.0, math.nan])) == "tensor([0., nan])"
+    assert str(tn.tensor([math.inf, math.nan])) == "tensor([inf, nan])"
+    assert str(tn.tensor([math.inf, 0.5])) == "tensor([   inf, 0.5000])"
