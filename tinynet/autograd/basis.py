@@ -54,8 +54,14 @@ overwrite: Primitive = Primitive(
     dv=lambda dz: dz,
 )
 
-# the same values, whose gradient requires one where they do, though it does not depend on them
-anchor: Primitive = Primitive("anchor", lambda x: x, promote=None, dx=lambda dz, x: overwrite(x, dz))
+# x, and the gradient of x, with an edge to `like` of the same shape, which gets zeros: it requires a gradient if that does
+anchor: Primitive = Primitive(
+    "anchor",
+    lambda x, like: x,
+    promote=None,
+    dx=lambda dz, like: anchor(dz, like),
+    dlike=lambda dz: zeros_like(dz),
+)
 
 clone: Primitive = Primitive("clone", lambda x: x.copy(), promote=None, dx=lambda dz: dz)
 

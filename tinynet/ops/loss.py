@@ -56,7 +56,7 @@ def _class_weights(target: Array, weight: Tensor | None, ignore_index: int, dtyp
 
 def nll_definition(logp: Tensor, target: Tensor, weight: Tensor | None, *, ignore_index: int, reduction: str) -> Tensor:
     """lₙ = −w[tₙ]·logp[n, tₙ]; the mean is Σ lₙ / Σ w[tₙ]. The gradient requires one, as PyTorch's does: zeros."""
-    return _picked(P.anchor(logp), target, weight, ignore_index=ignore_index, reduction=reduction)
+    return _picked(P.anchor(logp, logp), target, weight, ignore_index=ignore_index, reduction=reduction)
 
 
 def _picked(logp: Tensor, target: Tensor, weight: Tensor | None, *, ignore_index: int, reduction: str) -> Tensor:
