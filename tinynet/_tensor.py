@@ -404,6 +404,9 @@ def clear_grad(p: Tensor, set_to_none: bool) -> None:
     if set_to_none:
         p.grad = None
     else:
+        from .autograd.views import check_memory
+
+        check_memory(p.grad, "zero_grad")
         p.grad = p.grad.detach()
         p.grad.array[...] = 0
 

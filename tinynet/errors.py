@@ -4,6 +4,11 @@ Each is both the class that Python users expect (ValueError, TypeError, IndexErr
 raises in the same place: a program that catches either works. What is not supported raises NotImplementedError.
 """
 
+from __future__ import annotations
+
+import operator
+from typing import Any
+
 
 class ShapeError(ValueError, RuntimeError):
     """Shapes (or sizes, or ranks) that do not fit the operation."""
@@ -31,3 +36,17 @@ class GraphError(RuntimeError):
 
 class DataError(ValueError, RuntimeError):
     """A file that is corrupt, truncated, or not of the format that its reader expects."""
+
+
+def whole_number(where: str, name: str, value: Any, least: int) -> int:
+    """`value` as an int. Raises DtypeError if it is a bool or no integer, OptionError below `least`."""
+    message = f"{where}: {name} must be an integer ≥ {least}, got {value!r}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise DtypeError(message) from None
+    if isinstance(value, bool):
+        raise DtypeError(message)
+    if number < least:
+        raise OptionError(message)
+    return number

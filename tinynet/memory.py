@@ -7,7 +7,7 @@ memory, at most 4 GiB, or the number of bytes in the environment variable TINYNE
 
 from __future__ import annotations
 
-from .errors import OptionError
+from .errors import whole_number
 
 
 def memory_stats() -> dict[str, int]:
@@ -22,12 +22,11 @@ def memory_stats() -> dict[str, int]:
 
 
 def set_memory_limit(bytes: int) -> None:
-    """Let the pool hold at most `bytes`; 0 keeps nothing. Raises OptionError below 0."""
-    if not hasattr(bytes, "__index__") or int(bytes) < 0:
-        raise OptionError(f"set_memory_limit: expected an integer ≥ 0, got {bytes!r}")
+    """Let the pool hold at most `bytes`; 0 keeps nothing. Raises DtypeError if it is no integer, OptionError below 0."""
+    limit = whole_number("set_memory_limit", "bytes", bytes, 0)
     from tinynet_kernels.cpu.memory import pool
 
-    pool.set_limit(int(bytes))
+    pool.set_limit(limit)
 
 
 def release_memory() -> int:

@@ -27,8 +27,7 @@ def _shown(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _float_format(a: np.ndarray[Any, Any]) -> Callable[[Any], str]:
     values = np.abs(a[np.isfinite(a) & (a != 0)].astype(np.float64))
     if values.size == 0:
-        spec = ".0f" if np.isfinite(a).all() else ".4f"
-        whole = bool(np.isfinite(a).any())
+        spec, whole = ".0f", True
     elif np.all(values == np.rint(values)):
         large = values.max() / values.min() > 1000 or values.max() > 1e8
         spec, whole = (".4e", False) if large else (".0f", True)
@@ -41,7 +40,7 @@ def _float_format(a: np.ndarray[Any, Any]) -> Callable[[Any], str]:
         text = format(float(v), spec)
         return text + "." if whole and np.isfinite(v) else text
 
-    width = max((len(one(v)) for v in a.reshape(-1)), default=0)
+    width = max((len(one(v)) for v in a[np.isfinite(a) & (a != 0)]), default=0)  # of the rest, none: as PyTorch
     return lambda v: one(v).rjust(width)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from .errors import OptionError
+from .errors import whole_number
 
 
 def set_num_threads(num: int) -> None:
-    """Let kernels use at most `num` threads. Raises OptionError below 1."""
-    if not hasattr(num, "__index__") or int(num) < 1:
-        raise OptionError(f"set_num_threads: expected an integer ≥ 1, got {num!r}")
+    """Let kernels use at most `num` threads. Raises DtypeError if it is no integer, OptionError below 1."""
+    count = whole_number("set_num_threads", "num", num, 1)
     from tinynet_kernels import cpu
 
-    cpu.set_num_threads(int(num))
+    cpu.set_num_threads(count)
 
 
 def get_num_threads() -> int:

@@ -174,6 +174,7 @@ def test_pytorch_keeps_inference_tensors_apart(torch):
         ("amax", False, False),
         ("x * 2", False, False),
         ("tanh", True, True),
+        ("nll_loss", True, True),
     ],
 )
 def test_which_gradients_require_a_gradient(torch, name, theirs, ours):
@@ -189,6 +190,7 @@ def test_which_gradients_require_a_gradient(torch, name, theirs, ours):
             "amax": lambda x: x.amax(),
             "x * 2": lambda x: x * 2,
             "tanh": engine.tanh,
+            "nll_loss": lambda x, e=engine: e.nn.functional.nll_loss(x, e.zeros(1, 2, 2).long()),
         }[name](x)
         (g,) = engine.autograd.grad(y.sum(), x, create_graph=True)
         assert g.requires_grad is expected

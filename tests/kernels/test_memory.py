@@ -1,6 +1,7 @@
 """The buffer pool: reuse, limits, statistics; and never a buffer that somebody still looks at."""
 
 import os
+import re
 import threading
 import weakref
 
@@ -127,9 +128,17 @@ def test_the_public_names():
         assert stats["used_bytes"] >= x.numel() * 4
         del x
         assert tinynet.release_memory() >= 300 * 400 * 4
-        for bad in (-1, 1.5, "1"):
-            with pytest.raises(ValueError, match="set_memory_limit: expected an integer ≥ 0"):
+        for bad in (True, False, 1.0, 1.5, "1", None, np.float64(1), np.True_):
+            with pytest.raises(
+                TypeError, match=re.escape(f"set_memory_limit: bytes must be an integer ≥ 0, got {bad!r}")
+            ):
                 tinynet.set_memory_limit(bad)
+        for bad in (-1, np.int64(-1)):
+            with pytest.raises(ValueError, match=r"set_memory_limit: bytes must be an integer ≥ 0, got .*-1"):
+                tinynet.set_memory_limit(bad)
+        assert tinynet.memory_stats()["limit_bytes"] == 1 << 30
+        tinynet.set_memory_limit(np.int64(1 << 29))
+        assert tinynet.memory_stats()["limit_bytes"] == 1 << 29
     finally:
         tinynet.set_memory_limit(before)
 

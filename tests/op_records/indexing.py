@@ -195,9 +195,10 @@ RECORDS = [
     moved(
         "index_select",
         tn.index_select,
-        lambda x, dim, k: np.take(x, np.atleast_1d(k), axis=dim),
+        lambda x, dim, k: np.take(x, np.atleast_1d(k), axis=dim) if x.ndim else x,
         selections(),
         [
+            call(np.array(0.5), -1, np.array([0])),
             call(np.ones((0, 2)), 1, np.array([1, 1])),
             call(np.ones(1), 0, np.zeros(0, INT)),
             call(np.ones(1), 0, np.array([0])),
@@ -209,6 +210,7 @@ RECORDS = [
             refused("index_select.*integer", TypeError, X, 1, np.ones(1)),
             refused("index_select.*dim 2", IndexError, X, 2, np.array([0])),
             refused("index_select.*-1", IndexError, X, 1, np.array([-1])),
+            refused("index_select.*0-d.*one element", ValueError, np.array(0.5), 0, np.array([0, 0])),
         ],
     ),
     moved(

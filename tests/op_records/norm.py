@@ -138,7 +138,9 @@ def rows(draw: Any, shift: bool) -> Call:
     shape = draw(shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
     last = shape[draw(st.integers(0, len(shape) - 1)) :]
     rest = [draw(arrays(last)) if draw(st.booleans()) else None for _ in range(1 + shift)]
-    return Call((draw(arrays(shape, values="distinct")), list(last), *rest), draw(d.options(eps=EPS)))
+    # of one element, x/√(x² + ε) with the dtype's own ε is a sign, whose derivatives are rounding alone
+    options = draw(d.options(eps=EPS) if shift or np.prod(last) > 1 else st.fixed_dictionaries({"eps": EPS}))
+    return Call((draw(arrays(shape, values="distinct")), list(last), *rest), options)
 
 
 QUOTIENT = Tolerance(256, 4, "a variance, its root, and a quotient by it")

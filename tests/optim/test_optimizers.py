@@ -317,3 +317,69 @@ def test_options_may_change_between_steps():
         p.grad = tn.ones(3)
         optimizer.step()
         assert p.tolist() == pytest.approx(expected * 3, rel=1e-6)
+
+
+def read_only(*shape):
+    a = np.ones(shape, np.float32)
+    a.flags.writeable = False
+    return tn.from_numpy(a)
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize("context", [contextlib.nullcontext, tn.use_definitions])
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [(lambda: read_only(3), "memory is read-only"), (lambda: tn.ones(1).expand(3), "several elements")],
+    ids=["read-only", "expanded"],
+)
+def test_a_parameter_that_cannot_be_changed_is_named(make, context, wrong, what):
+    params = [tn.ones(2, requires_grad=True), tn.ones(2, requires_grad=True), wrong().requires_grad_()]
+    with context():
+        optimizer = make([{"params": params[:1]}, {"params": params[1:]}])
+        for p in (params[1], params[2]):
+            p.grad = tn.ones(*p.shape)
+        name = type(optimizer).__name__
+        with pytest.raises(GraphError, match=rf"{name}.step: parameter 2 of shape \(3,\): .*{what}.*; clone\(\) it"):
+            optimizer.step()
+        assert params[1].tolist() == [1.0, 1.0]
+
+
+def test_state_that_cannot_be_changed_is_named():
+    p = tn.ones(3, requires_grad=True)
+    p.grad = tn.ones(3)
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+    optimizer.state[p]["momentum_buffer"] = read_only(3)
+    with pytest.raises(GraphError, match=r"SGD.step: parameter 0 of shape \(3,\), its momentum_buffer: .*read-only"):
+        optimizer.step()
+
+
+def test_state_of_another_layout_is_used_as_it_is():
+    def step(state):
+        p = tn.ones(3, 2, requires_grad=True)
+        p.grad = tn.ones(3, 2)
+        optimizer = optim.SGD([p], lr=0.1, momentum=0.5)
+        optimizer.state[p]["momentum_buffer"] = state
+        optimizer.step()
+        return p.detach().numpy(), state.numpy()
+
+    found, state = step(tn.ones(2, 3).t())
+    expected, other = step(tn.ones(3, 2))
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(state, other)
+
+
+@pytest.mark.parametrize("context", [contextlib.nullcontext, tn.use_definitions])
+def test_gradients_that_cannot_be_changed_are_named(context):
+    params = [tn.ones(2, requires_grad=True) for _ in range(3)]
+    params[1].grad, params[2].grad = tn.ones(2), read_only(2)
+    with context():
+        for clip, name in (
+            (nn.utils.clip_grad_norm_, "clip_grad_norm_"),
+            (nn.utils.clip_grad_value_, "clip_grad_value_"),
+        ):
+            with pytest.raises(GraphError, match=rf"{name}: the gradient of parameter 2, of shape \(2,\): .*read-only"):
+                clip(params, 0.5)
+            assert params[1].grad.tolist() == [1.0, 1.0]
+        assert nn.utils.clip_grad_norm_(params, 100.0).item() == 2  # nothing is changed
+    with pytest.raises(GraphError, match=r"zero_grad: .*read-only"):
+        optim.SGD(params).zero_grad(set_to_none=False)

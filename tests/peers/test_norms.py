@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tinynet as tn
-from tinynet_kernels import available
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -52,7 +51,6 @@ def test_values_and_two_derivatives(name):
         np.testing.assert_allclose(b, a, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.skipif(not available(np.float32), reason="of the kernels, which shift by a mean; definitions do not")
 @pytest.mark.parametrize("shape", [(2048, 128), (64, 768), (3, 5000), (64, 8, 32, 32), (512, 300)])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_float32_is_as_close_to_float64_as_pytorch(shape, offset):

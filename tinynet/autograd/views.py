@@ -68,12 +68,17 @@ def describe(x: Tensor) -> None:
         modes.recording = before
 
 
-def check_writeable(x: Tensor, name: str) -> None:
-    """Raise where PyTorch forbids a change in place, or where the memory cannot take one."""
+def check_memory(x: Tensor, name: str) -> None:
+    """Raise where the memory cannot take a change in place."""
     if x.array.size and any(n > 1 and s == 0 for n, s in zip(x.array.shape, x.array.strides, strict=True)):
         raise GraphError(f"{name}: several elements of this expanded tensor lie in one place; clone() it first")
     if not x.array.flags.writeable:
         raise GraphError(f"{name}: this tensor's memory is read-only; clone() it first")
+
+
+def check_writeable(x: Tensor, name: str) -> None:
+    """Raise where PyTorch forbids a change in place, or where the memory cannot take one."""
+    check_memory(x, name)
     if not modes.recording:
         return
     if type(current_node(x)) is Leaf:

@@ -222,6 +222,10 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise ShapeError(f"index_select: index must have one dimension, got shape {tuple(k.array.shape)}")
     d = wrap_dim(dim, x.ndim, "index_select")
     _check_range("index_select", k.array, x.array.shape[d] if x.ndim else 1, dim)
+    if x.ndim == 0:
+        if k.array.size != 1:
+            raise ShapeError(f"index_select: index of a 0-d input must have one element, got {k.array.size}")
+        return P.clone(x)
     return getitem(x, (*(slice(None),) * d, P.reshape(k, shape=(k.array.size,))))
 
 

@@ -55,7 +55,11 @@ def _class_weights(target: Array, weight: Tensor | None, ignore_index: int, dtyp
 
 
 def nll_definition(logp: Tensor, target: Tensor, weight: Tensor | None, *, ignore_index: int, reduction: str) -> Tensor:
-    """lₙ = −w[tₙ]·logp[n, tₙ]; the mean is Σ lₙ / Σ w[tₙ]."""
+    """lₙ = −w[tₙ]·logp[n, tₙ]; the mean is Σ lₙ / Σ w[tₙ]. The gradient requires one, as PyTorch's does: zeros."""
+    return _picked(P.anchor(logp, logp), target, weight, ignore_index=ignore_index, reduction=reduction)
+
+
+def _picked(logp: Tensor, target: Tensor, weight: Tensor | None, *, ignore_index: int, reduction: str) -> Tensor:
     logp = _planes(logp, target)
     w, safe = _class_weights(target.array, weight, ignore_index, logp.array.dtype)
     picked = P.take_along(logp, safe[:, None], axis=1)
@@ -79,7 +83,7 @@ def cross_entropy_definition(
 ) -> Tensor:
     """lₙ = −(1 − ε)·w[tₙ]·log softmax(xₙ)[tₙ] − ε/C · Σ_c w[c]·log softmax(xₙ)[c] (E23); mean over Σ w[tₙ]."""
     logp = P.log_softmax(_planes(x, target), axis=1)
-    main = nll_definition(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
+    main = _picked(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0.0:
         return main
     w, _ = _class_weights(target.array, weight, ignore_index, x.array.dtype)

@@ -11,6 +11,7 @@ from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, changed
 from ..autograd.fused import Fused
+from ..autograd.views import check_memory
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
 from .checks import floating
@@ -30,11 +31,19 @@ def _affine(y: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
 
 
 def standardised(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
-    """(x − mean)/√(var + ε), mean and biased variance over `axes`."""
+    """(x − mean)/√(var + ε), mean and biased variance over `axes`.
+
+    Neither changes the result if a constant is first taken from x: the mean as rounded, so that a large one costs no
+    digits.
+    """
     n = float(math.prod(x.array.shape[a] for a in axes))
-    centred = P.sub(x, P.div(P.sum_(x, axes=axes, keepdims=True), n))
-    var = P.div(P.sum_(P.mul(centred, centred), axes=axes, keepdims=True), n)
-    return P.div(centred, P.sqrt(P.add(var, eps)))
+
+    def mean(v: Tensor) -> Tensor:
+        return P.div(P.sum_(v, axes=axes, keepdims=True), n)
+
+    shifted = P.sub(x, mean(x.detach()))
+    centred = P.sub(shifted, mean(shifted))
+    return P.div(centred, P.sqrt(P.add(mean(P.mul(centred, centred)), eps)))
 
 
 # batch normalisation
@@ -119,7 +128,7 @@ def batch_norm(
     y, cache = _batch_norm.run(x, weight, bias, eps=float(eps))
     if n and (running_mean is not None or running_var is not None):
         mean, var = _statistics(x.array, cache, (0, *range(2, x.ndim)), eps)
-        _update(running_mean, running_var, mean, var * (n / (n - 1)), momentum)
+        _update("batch_norm", running_mean, running_var, mean, var * (n / (n - 1)), momentum)
     return y
 
 
@@ -141,15 +150,20 @@ def _statistics(x: Array, cache: Any, axes: tuple[int, ...], eps: float) -> tupl
     """Mean and biased variance over `axes`, from the kernel's cache where there is one."""
     if cache is not None:
         return cache[0], np.maximum(1.0 / np.square(cache[1]) - eps, 0.0)
-    wide = x.astype(np.float64 if x.dtype == np.float64 else np.float32)
-    return wide.mean(axis=axes), wide.var(axis=axes)
+    wide = x.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of infinities
+        return wide.mean(axis=axes), wide.var(axis=axes)
 
 
-def _update(running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float) -> None:
+def _update(
+    where: str, running_mean: Tensor | None, running_var: Tensor | None, mean: Array, var: Array, momentum: float
+) -> None:
     """running ← (1 − momentum)·running + momentum·value."""
-    for running, value in ((running_mean, mean), (running_var, var)):
+    for name, running, value in (("running_mean", running_mean, mean), ("running_var", running_var, var)):
         if running is not None:
-            running.array[...] = (1.0 - momentum) * running.array + momentum * value
+            check_memory(running, f"{where}: {name}")
+            with np.errstate(invalid="ignore", over="ignore"):
+                running.array[...] = (1.0 - momentum) * running.array + momentum * value
             changed(running)
 
 
@@ -253,5 +267,5 @@ def instance_norm(
     if running_mean is not None and x.array.size:
         mean, var = _statistics(x.array, cache, tuple(range(2, x.ndim)), eps)
         mean, var = (v.reshape(shape[:2]).mean(axis=0) for v in (mean, var))
-        _update(running_mean, running_var, mean, var * (n / (n - 1)), momentum)
+        _update("instance_norm", running_mean, running_var, mean, var * (n / (n - 1)), momentum)
     return y

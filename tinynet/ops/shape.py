@@ -187,14 +187,18 @@ def contiguous(input: Tensor) -> Tensor:
 
 @numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors along a dimension; their other sizes must agree. Empty 1-d tensors are passed over, as in PyTorch."""
+    """Join tensors along a dimension; their other sizes must agree. Empty 1-d tensors fit anywhere, as in PyTorch."""
     xs = [tensor_of("cat", f"tensors[{i}]", x) for i, x in enumerate(tensors)]
     if not xs:
         raise ShapeError("cat: expected at least one tensor")
-    kept = [x for x in xs if x.array.shape != (0,)] or xs[:1]
-    axis = wrap_dim(dim, kept[0].ndim, "cat")
-    first = kept[0].array.shape
-    for i, x in enumerate(kept):
+    first = next((x.array.shape for x in xs if x.array.shape != (0,)), None)
+    if first is None:  # PyTorch does not look at `dim` then
+        first, axis = (0,), 0
+    else:
+        axis = wrap_dim(dim, len(first), "cat")
+    for i, x in enumerate(xs):
+        if x.array.shape == (0,):
+            continue
         if x.ndim == 0:
             raise ShapeError("cat: 0-d tensors cannot be joined; use stack")
         if x.ndim != len(first) or any(
@@ -203,7 +207,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise ShapeError(
                 f"cat: tensor {i} has shape {tuple(x.array.shape)}, which differs from {tuple(first)} outside dim {dim}"
             )
-    return P.cat(*kept, axis=axis, sizes=tuple(x.array.shape[axis] for x in kept))
+    if len(first) > 1:
+        nothing = (*first[:axis], 0, *first[axis + 1 :])
+        xs = [P.reshape(x, shape=nothing) if x.array.shape == (0,) else x for x in xs]
+    return P.cat(*xs, axis=axis, sizes=tuple(x.array.shape[axis] for x in xs))
 
 
 concat = concatenate = cat

@@ -74,7 +74,8 @@ def make_batch(where: str, params: list[Tensor], state: Any, slots: tuple[str, .
     by_dtype: dict[Any, list[int]] = {}
     others: dict[int, bool] = {}
     for i, p in enumerate(params):
-        if not by_definition and available(p.array.dtype) and p.array.flags.c_contiguous:
+        own = arrays[i :: len(params)]  # the parameter, and what is in its slots
+        if not by_definition and available(p.array.dtype) and all(a.flags.carray for a in own):
             by_dtype.setdefault(p.array.dtype, []).append(i)
         else:
             others[i] = fresh[i]

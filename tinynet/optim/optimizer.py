@@ -12,6 +12,7 @@ import numpy as np
 
 from .._tensor import Tensor, changed, clear_grad, new_tensor
 from ..autograd.modes import enable_grad, modes, no_grad
+from ..autograd.views import check_memory
 from ..errors import DtypeError, GraphError, OptionError
 from .batch import Array, Batch, Launch, arrays_of, check_shapes, make_batch
 
@@ -122,9 +123,24 @@ class Optimizer:
             and _same(arrays_of(params, self.state, slots) or [], old.arrays)
         ):
             return old
+        self._check_memory(params, slots)
         new = make_batch(self._name, params, self.state, slots, by_definition=modes.definitions)
         self._batches[id(group)] = new
         return new
+
+    def _check_memory(self, params: list[Tensor], slots: tuple[str, ...]) -> None:
+        """Raise GraphError where a parameter, or a tensor of its state, cannot be changed in place."""
+        numbers = self._numbers()
+        for p in params:
+            where = f"{self._name}.step: parameter {numbers[id(p)]} of shape {tuple(p.array.shape)}"
+            check_memory(p, where)
+            for name in slots:
+                if isinstance(v := self.state[p].get(name), Tensor):
+                    check_memory(v, f"{where}, its {name}")
+
+    def _numbers(self) -> dict[int, int]:
+        """The number of each parameter, by its id, counted over the groups."""
+        return {id(p): i for i, p in enumerate(itertools.chain(*(g["params"] for g in self.param_groups)))}
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of the state tensors: of the parameter's shape, in the order of the kernel's rows; or "step"."""
@@ -145,7 +161,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and groups, with parameters replaced by their numbers."""
-        number = {id(p): i for i, p in enumerate(itertools.chain(*(g["params"] for g in self.param_groups)))}
+        number = self._numbers()
         groups = [
             {**{k: v for k, v in g.items() if k != "params"}, "params": [number[id(p)] for p in g["params"]]}
             for g in self.param_groups

@@ -42,10 +42,13 @@ def statistics(x, c):  # type: ignore[no-untyped-def]
     return centre + offset, max(square * share - offset * offset, 0.0)
 
 
-@inner(inline=True)
+@inner
 def _wide_statistics(x, c, centre, count):  # type: ignore[no-untyped-def]
-    """The same in float64, where squares leave the range of float32; NaN where an element is not finite."""
+    """The same in float64, where squares leave the range of float32; of elements that are not finite, the mean is
+    what their sum is, ±inf or NaN, and the variance NaN."""
     offset = 0.0
+    if not np.isfinite(centre):
+        centre = 0.0
     for _ in range(2):
         total, square = 0.0, 0.0
         centre += offset
@@ -53,6 +56,8 @@ def _wide_statistics(x, c, centre, count):  # type: ignore[no-untyped-def]
             first, second = _wide_moments(x, n, c, centre)
             total, square = total + first, square + second
         offset = total / count
+        if not np.isfinite(offset):
+            return offset, np.nan
     return centre + offset, max(square / count - offset * offset, 0.0)
 
 

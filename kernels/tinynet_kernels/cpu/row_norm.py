@@ -61,9 +61,15 @@ def layer_norm_backward(
             dx.reshape(shape), sums,
         )  # fmt: skip
     if centred and columns == 1:
-        dx.fill(0)  # a row of one element is its own mean: no rounding is left of the difference
+        _cancel(dx)
     dw, db = sums.sum(axis=0, dtype=np.float64).astype(x.dtype).reshape(2, *x.shape[x.ndim - axes :])
     return dx, dw, db
+
+
+def _cancel(dx: Array) -> None:
+    """A row of one element is its own mean, so its gradient is 0 without a rounding; where it is not finite, NaN."""
+    with np.errstate(invalid="ignore"):
+        np.subtract(dx, dx, out=dx)
 
 
 def _matrix(x: Array, axes: int) -> tuple[int, int]:
@@ -114,7 +120,7 @@ def group_norm_backward(
             dx.reshape(shape), sums.reshape(2, *shape[:2]),
         )  # fmt: skip
         if x.size == rows:
-            dx.fill(0)  # as in `layer_norm_backward`
+            _cancel(dx)
     dw, db = sums.sum(axis=1).astype(x.dtype)
     return dx, dw, db
 

@@ -9,17 +9,25 @@ from typing import Any
 import numpy as np
 
 from ..._tensor import Tensor, changed, new_tensor
+from ...autograd.views import check_memory
 from ...dtypes import promote_types
 from ...errors import DtypeError, GraphError, OptionError
 from ...ops.foreach import Foreach
 
 
-def _with_grad(parameters: Any) -> list[Tensor]:
+def _with_grad(where: str, parameters: Any) -> dict[int, Tensor]:
+    """The gradients that there are, by the number of their parameter."""
     items = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     for p in items:
         if not isinstance(p, Tensor):
-            raise DtypeError(f"clip_grad: expected Tensors, got {type(p).__name__}")
-    return [p.grad for p in items if p.grad is not None]
+            raise DtypeError(f"{where}: expected Tensors, got {type(p).__name__}")
+    return {i: p.grad for i, p in enumerate(items) if p.grad is not None}
+
+
+def _check_memory(where: str, grads: dict[int, Tensor]) -> None:
+    for i, g in grads.items():
+        if not g.array.flags.carray:
+            check_memory(g, f"{where}: the gradient of parameter {i}, of shape {tuple(g.array.shape)}")
 
 
 def clip_grad_norm_(
@@ -33,7 +41,8 @@ def clip_grad_norm_(
 
     Raises GraphError under error_if_nonfinite if the norm is NaN or inf. Source: Pascanu, Mikolov, Bengio, ICML 2013.
     """
-    grads = _with_grad(parameters)
+    numbered = _with_grad("clip_grad_norm_", parameters)
+    grads = list(numbered.values())
     try:
         bound, p = float(max_norm), float(norm_type)
     except (TypeError, ValueError):
@@ -49,6 +58,7 @@ def clip_grad_norm_(
             raise GraphError(f"clip_grad_norm_: the norm of the gradients is {total}")
         scale = bound / (total + total.dtype.type(1e-6))
         if not scale >= 1.0:  # 1 would change nothing; NaN has to spread
+            _check_memory("clip_grad_norm_", numbered)
             arrays.scale_(scale)
         for g in grads:
             changed(g)
@@ -57,6 +67,8 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float, foreach: bool | None = None) -> None:
     """Clamp each element of each gradient to [−clip_value, clip_value]."""
-    for g in _with_grad(parameters):
+    grads = _with_grad("clip_grad_value_", parameters)
+    _check_memory("clip_grad_value_", grads)
+    for g in grads.values():
         np.clip(g.array, -clip_value, clip_value, out=g.array)
         changed(g)

@@ -1,6 +1,6 @@
 """All primitives: the arithmetic under every operation, each beside its gradients."""
 
-from ...autograd.basis import add, alias, cast, clone, expand, overwrite, sum_to, zeros_like
+from ...autograd.basis import add, alias, anchor, cast, clone, expand, overwrite, sum_to, zeros_like
 from .compare import (
     bitwise_and,
     bitwise_not,
