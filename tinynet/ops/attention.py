@@ -90,13 +90,12 @@ def _backward(
     bits: Bits | None,
 ) -> list[Array | None]:
     drop = None if bits is None else (*bits, threshold(p), p)
-    return kernels_for(dy).attention_backward(
-        dy, *inputs, *cache, scale=scale, causal=causal, dropout=drop, grad_mask=needs[3]
-    )
+    options: dict[str, Any] = {"scale": scale, "causal": causal, "dropout": drop, "grad_mask": needs[3]}
+    return list(kernels_for(dy).attention_backward(dy, *inputs, *cache, **options))
 
 
-_attention = Fused("scaled_dot_product_attention", attention_definition, _forward, _backward)
 _NAME = "scaled_dot_product_attention"
+_attention = Fused(_NAME, attention_definition, _forward, _backward, holds_output=True)
 
 
 def scaled_dot_product_attention(
