@@ -93,7 +93,10 @@ GIVEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-SMALL = {"conv": {"_SUM_BYTES": 1}}  # so that small arrays are divided, too
+SMALL = {  # so that small arrays are divided, too
+    "conv": {"_SUM_BYTES": 1},
+    "attention_tiles": {"QUERIES": 4, "KEYS": 4},
+}
 
 
 class _Namespace:

@@ -93,6 +93,20 @@ def outer_tile(
         t[to + i * ldt : to + i * ldt + n] += left @ right
 
 
+def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
+    def tile(
+        count: int, depth: int, a: Array, ao: int, lda: int, b: Array, bo: int, ldb: int, c: Array, co: int, ldc: int
+    ) -> None:
+        n = lanes(c.dtype) * vectors
+        right = np.array([b[bo + k * ldb : bo + k * ldb + n] for k in range(depth)]).reshape(-1, n)
+        for i in range(min(rows, count)):
+            left = [a[ao + k * lda + i] if columns else a[ao + i * lda + k] for k in range(depth)]
+            line = c[co + i * ldc : co + i * ldc + n]
+            line[...] = np.array(left, c.dtype) @ right + (line if add else 0)
+
+    return tile
+
+
 def outer_vectors(left: int) -> int:
     return min(left, 1)  # again, so that there are several
 
@@ -126,7 +140,7 @@ SIMD = {
 }  # fmt: skip
 GEMM = {
     "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,
-    "outer_tile": outer_tile, "outer_vectors": outer_vectors,
+    "outer_tile": outer_tile, "outer_vectors": outer_vectors, "make_product_tile": make_product_tile,
 }  # fmt: skip
 WINOGRAD = {
     "winograd_input": winograd_input, "winograd_output": winograd_output, "winograd_gradient": winograd_gradient,

@@ -11,7 +11,7 @@ from .._tensor import Tensor, new_tensor
 from ..errors import OptionError, ShapeError
 from . import primitives as P
 from .attention import additive, attention_weights, scaled_dot_product_attention
-from .checks import same_dtype
+from .checks import same_dtype, tensor_of
 from .dropout import dropout
 from .linear import linear
 from .reduction import mean
@@ -64,7 +64,12 @@ def multi_head_attention_forward(
     Weights are returned as they are used: after dropout. A query that may look at no key has weights of 0. Raises
     ShapeError, DtypeError or OptionError where the arguments do not fit. Source: Vaswani et al., NeurIPS 2017.
     """
-    same_dtype(_NAME, query=query, key=key, value=value)
+    same_dtype(
+        _NAME, query=query, key=key, value=value, in_proj_weight=in_proj_weight, in_proj_bias=in_proj_bias,
+        bias_k=bias_k, bias_v=bias_v, out_proj_weight=out_proj_weight, out_proj_bias=out_proj_bias,
+        q_proj_weight=q_proj_weight, k_proj_weight=k_proj_weight, v_proj_weight=v_proj_weight, static_k=static_k,
+        static_v=static_v,
+    )  # fmt: skip
     single = query.ndim == 2
     _check_ranks(query, key, value, key_padding_mask, attn_mask)
     if is_causal and attn_mask is None:
@@ -126,9 +131,9 @@ def _check_ranks(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | No
         raise ShapeError(
             f"{_NAME}: query, key and value must all have 3 dimensions, or 2 without a batch; got {shapes}"
         )
-    if padding is not None and padding.ndim != rank - 1:
+    if padding is not None and tensor_of(_NAME, "key_padding_mask", padding).ndim != rank - 1:
         raise ShapeError(f"{_NAME}: key_padding_mask must have {rank - 1} dimensions, got {tuple(padding.shape)}")
-    if mask is not None and mask.ndim not in (2, 3):
+    if mask is not None and tensor_of(_NAME, "attn_mask", mask).ndim not in (2, 3):
         raise ShapeError(f"{_NAME}: attn_mask must have 2 or 3 dimensions, got {tuple(mask.shape)}")
 
 
