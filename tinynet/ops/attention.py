@@ -19,7 +19,7 @@ from .checks import same_dtype, tensor_of
 
 Array = np.ndarray[Any, Any]
 Ints = tuple[int, ...]
-Bits = tuple[int, int]  # the key and the first counter of random words
+Bits = tuple[int, int, int]  # the key and the first counter of random words, and the least word that is kept
 
 
 def attention_definition(
@@ -34,7 +34,7 @@ def attention_definition(
     if bits is not None:
         batch = np.broadcast_shapes(a.array.shape[:-2], v.array.shape[:-2])
         a = P.expand(a, shape=(*batch, *a.array.shape[-2:]))
-        a = P.mul(P.where(dropout_mask(a.array.shape, p, bits), a, 0), 0.0 if p == 1.0 else 1.0 / (1.0 - p))
+        a = P.mul(P.where(dropout_mask(a.array.shape, bits), a, 0), 0.0 if p == 1.0 else 1.0 / (1.0 - p))
     return P.matmul(a, v)
 
 
@@ -57,23 +57,19 @@ def masked_softmax(s: Tensor) -> Tensor:
     return P.where(dead, 0, P.softmax(P.where(dead, 0, s), axis=s.ndim - 1))
 
 
-def dropout_mask(shape: tuple[int, ...], p: float, bits: Bits) -> Array:
-    """Which elements are kept: those whose random word is at least p·2³². Each row begins a new block of four words."""
+def dropout_mask(shape: tuple[int, ...], bits: Bits) -> Array:
+    """Which elements are kept, by their random words. Each row begins a new block of four words."""
+    key, counter, least = bits
     columns = shape[-1]
     wide = -(-columns // 4) * 4
-    words = philox(*bits, math.prod(shape[:-1]) * wide).reshape(*shape[:-1], wide)
-    return words[..., :columns] >= threshold(p)
-
-
-def threshold(p: float) -> int:
-    """The least word that is kept, by its upper 24 bits: a number w·2⁻²⁴ ≥ p."""
-    return math.ceil(float(np.float32(p)) * 2**24) << 8
+    words = philox(key, counter, math.prod(shape[:-1]) * wide).reshape(*shape[:-1], wide)
+    return words[..., :columns] >= least
 
 
 def _forward(
     q: Array, k: Array, v: Array, mask: Array | None, *, scale: float, causal: bool, p: float, bits: Bits | None
 ) -> tuple[Array, tuple[Array, Array]]:
-    drop = None if bits is None else (*bits, threshold(p), p)
+    drop = None if bits is None else (*bits, p)
     y, lse = kernels_for(q, k, v).attention_forward(q, k, v, mask, scale=scale, causal=causal, dropout=drop)
     return y, (y, lse)
 
@@ -89,7 +85,7 @@ def _backward(
     p: float,
     bits: Bits | None,
 ) -> list[Array | None]:
-    drop = None if bits is None else (*bits, threshold(p), p)
+    drop = None if bits is None else (*bits, p)
     options: dict[str, Any] = {"scale": scale, "causal": causal, "dropout": drop, "grad_mask": needs[3]}
     return list(kernels_for(dy).attention_backward(dy, *inputs, *cache, **options))
 
@@ -147,7 +143,8 @@ def scaled_dot_product_attention(
         raise ShapeError(f"{_NAME}: attn_mask of shape {tuple(mask.shape)} cannot be broadcast to {shape}")
     bits = None
     if dropout_p > 0.0:
-        bits = current_generator().reserve(math.prod(shape[:-1]) * -(-shape[-1] // 4) * 4)
+        least = math.ceil(float(np.float32(dropout_p)) * 2**24) << 8  # the numbers w·2⁻²⁴ ≥ p, w a word's upper 24 bits
+        bits = (*current_generator().reserve(math.prod(shape[:-1]) * -(-shape[-1] // 4) * 4), least)
     if scale is None:
         scale = 1.0 / math.sqrt(query.array.shape[-1] or 1)
     if enable_gqa:

@@ -66,7 +66,7 @@ def attention_forward(
         _forward(
             items * length * s * (depth + wide) // 8, qs.flat, ks.flat, vs.flat, mask_flat, table,
             (qs.step, ks.step, vs.step, ys.step, along_q, along_k), (length, s, depth, wide, lanes(q.dtype)),
-            float(scale), causal, keys, np.uint32(least) if least < 2**32 else np.uint32(2**32 - 1), kept, ys.flat, lse,
+            float(scale), causal, keys, least, kept, ys.flat, lse,
         )  # fmt: skip
     else:
         y.fill(0)
@@ -194,8 +194,7 @@ def attention_backward(
     items, dtype = product(batch), q.dtype
     depth, wide = whole(size, dtype), whole(width, dtype)
     dmask = empty((*batch, s, length) if grad_mask else (0,), dtype)
-    blocks = -(-length // QUERIES)
-    runs = 1 if items >= _AHEAD or not items else max(1, min(blocks, _AHEAD // items))
+    runs = _runs(items, -(-length // QUERIES))
     if runs == 1 and depth == size and wide == width:
         dq, dk, dv = like(q, (*batch, length, size)), like(k, (*batch, s, size)), like(v, (*batch, s, width))
     else:
@@ -212,7 +211,7 @@ def attention_backward(
         _backward(
             items * length * s * (depth + wide) // 4, qs.flat, ks.flat, vs.flat, dys.flat, ys.flat, lse, mask_flat,
             np.stack([*places, mask_offsets], axis=1), steps, (length, s, depth, wide, lanes(dtype), runs),
-            float(scale), causal, keys, np.uint32(min(least, 2**32 - 1)), kept,
+            float(scale), causal, keys, least, kept,
             dqs.flat, parts[0].reshape(-1) if runs > 1 else dks.flat, parts[1].reshape(-1) if runs > 1 else dvs.flat,
             dmask.reshape(-1),
         )  # fmt: skip
@@ -227,6 +226,11 @@ def attention_backward(
     if wide != width:
         dv = dv[..., :width]
     return dq, dk, dv, dmask.swapaxes(-1, -2) if grad_mask else None
+
+
+def _runs(items: int, blocks: int) -> int:
+    """How many units of work a matrix is."""
+    return 1 if items >= _AHEAD or not items else max(1, min(blocks, _AHEAD // items))
 
 
 @kernel

@@ -219,10 +219,11 @@ def mask_table(mask: Array | None, batch: tuple[int, ...], dtype: Any) -> tuple[
     return rows.flat, rows.offsets, rows.step if mask.shape[-2] > 1 else 0, 1 if mask.shape[-1] > 1 else 0
 
 
-def dropout_table(dropout: tuple[int, int, int, float] | None) -> tuple[Array, int, float]:
+def dropout_table(dropout: tuple[int, int, int, float] | None) -> tuple[Array, Any, float]:
     """The generator's key and counter, the least word that is kept, and what is kept is multiplied by."""
     if dropout is None:
-        return np.empty(0, np.uint64), 0, 1.0
+        return np.empty(0, np.uint64), np.uint32(0), 1.0
     key, counter, least, p = dropout
     words = [key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF, counter & (2**64 - 1), counter >> 64 & (2**64 - 1)]
-    return np.array(words, np.uint64), least, 0.0 if p == 1 else 1.0 / (1.0 - p)
+    least = min(least, 2**32 - 1)  # beyond it nothing is kept, and what is "kept" is multiplied by 0
+    return np.array(words, np.uint64), np.uint32(least), 0.0 if p == 1 else 1.0 / (1.0 - p)
