@@ -134,6 +134,21 @@ def _store(values: Array, y: Array, yo: int, step: int) -> None:
         y[yo + step * p : yo + step * p + value.size] = value
 
 
+def exponentials(s: Array, count: int, top: Array, sums: Array, shrink: Array) -> None:
+    block, before = s[: count * top.size].reshape(count, -1), top.copy()
+    np.fmax(top, np.fmax.reduce(block, axis=0), out=top)
+    base = np.where(top == -np.inf, 0, top)
+    block[...] = np.exp2(block - base)
+    shrink[...] = np.exp2(before - base)
+    sums[...] = sums * shrink + block.sum(axis=0)
+
+
+def weights(s: Array, ds: Array, count: int, lse: Array, mean: Array) -> None:
+    block, grad = (x[: count * lse.size].reshape(count, -1) for x in (s, ds))
+    block[...] = np.exp2(block - lse)
+    grad[...] = block * (grad - mean)
+
+
 SIMD = {
     "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even, "put": put, "transpose": transpose,
     "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
@@ -145,3 +160,4 @@ GEMM = {
 WINOGRAD = {
     "winograd_input": winograd_input, "winograd_output": winograd_output, "winograd_gradient": winograd_gradient,
 }  # fmt: skip
+ATTENTION = {"QUERIES": 4, "LOG2E": 1 / np.log(2.0), "exponentials": exponentials, "weights": weights}

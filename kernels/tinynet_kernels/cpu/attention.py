@@ -31,10 +31,11 @@ from .attention_tiles import (
     turned,
     whole,
 )
+from .attention_vectors import LOG2E, exponentials, weights
 from .jit import inner, kernel
 from .memory import empty
 from .simd import lanes
-from .vmath import exp_negative, log
+from .vmath import log
 
 _AHEAD = 8  # units of work that a backward is cut into, where there are fewer matrices
 
@@ -91,13 +92,10 @@ def _forward_block(q, k, v, mask, places, steps, sizes, scale, causal, keys, lea
     rows = min(QUERIES, length - q0)
     columns = (rows + lane - 1) // lane
     qt = np.empty(depth * QUERIES, q.dtype)
-    turned(q, places[0] + q0 * ldq, ldq, rows, depth, scale, qt, lane)
+    turned(q, places[0] + q0 * ldq, ldq, rows, depth, scale * LOG2E, qt, lane)
     s = np.empty(KEYS * QUERIES, q.dtype)
     o = np.zeros(QUERIES * wide, q.dtype)
-    state = np.zeros(5 * QUERIES, q.dtype)
-    top, base, sums = state[:QUERIES], state[QUERIES : 2 * QUERIES], state[2 * QUERIES : 3 * QUERIES]
-    shrink, part = state[3 * QUERIES : 4 * QUERIES], state[4 * QUERIES :]
-    top[:] = -np.inf
+    top, sums, shrink = np.full(QUERIES, -np.inf, q.dtype), np.zeros(QUERIES, q.dtype), np.empty(QUERIES, q.dtype)
     f = np.empty(KEYS * QUERIES if keys.size else 0, q.dtype)
     words = np.empty((KEYS // 4 if keys.size else 0, 4), np.uint32)
     end = min(total, q0 + rows) if causal else total
@@ -108,7 +106,7 @@ def _forward_block(q, k, v, mask, places, steps, sizes, scale, causal, keys, lea
             fill_masked(s, n, skew, -np.inf)
         if mask.size:
             add_mask(s, n, rows, mask, places[4] + q0 * along_q + k0 * along_k, along_q, along_k)
-        _exponentials(s, n, top, base, sums, shrink, part)
+        exponentials(s, n, top, sums, shrink)
         if k0:
             for i in range(rows):
                 if shrink[i] != 1:
@@ -122,30 +120,7 @@ def _forward_block(q, k, v, mask, places, steps, sizes, scale, causal, keys, lea
         dead = sums[i] == 0
         at = places[3] + (q0 + i) * ldy
         _scaled(o[i * wide : (i + 1) * wide], y.dtype.type(0) if dead else 1 / sums[i], y[at : at + wide])
-        lse[item, q0 + i] = np.inf if dead else base[i] + log(sums[i])
-
-
-@inner
-def _exponentials(s, n, top, base, sums, shrink, part):  # type: ignore[no-untyped-def]
-    """The scores become exp(s − largest so far); the sums go with them; shrink is what earlier sums are multiplied by."""
-    for j in range(QUERIES):
-        shrink[j] = top[j]
-        part[j] = 0
-    for i in range(n):
-        line = s[i * QUERIES : (i + 1) * QUERIES]
-        for j in range(QUERIES):
-            top[j] = line[j] if line[j] > top[j] else top[j]  # NaN shows in the exponentials
-    for j in range(QUERIES):
-        base[j] = 0 if top[j] == -np.inf else top[j]
-        shrink[j] = exp_negative(shrink[j] - base[j])
-    for i in range(n):
-        line = s[i * QUERIES : (i + 1) * QUERIES]
-        for j in range(QUERIES):
-            e = exp_negative(line[j] - base[j])
-            line[j] = e
-            part[j] += e
-    for j in range(QUERIES):
-        sums[j] = sums[j] * shrink[j] + part[j]
+        lse[item, q0 + i] = np.inf if dead else top[i] / LOG2E + log(sums[i])
 
 
 @inner
@@ -286,12 +261,12 @@ def _backward_run(
         q0 = block * QUERIES
         rows = min(QUERIES, length - q0)
         columns = (rows + lane - 1) // lane
-        turned(q, places[0] + q0 * ldq, ldq, rows, depth, scale, qt, lane)
+        turned(q, places[0] + q0 * ldq, ldq, rows, depth, scale * LOG2E, qt, lane)
         turned(dy, places[3] + q0 * lddy, lddy, rows, wide, 1.0, dyt, lane)
         for i in range(rows):
             at, other = places[3] + (q0 + i) * lddy, places[4] + (q0 + i) * ldy
             mean[i] = _dot(dy[at : at + wide], y[other : other + wide])
-            log_sum[i] = lse[item, q0 + i]
+            log_sum[i] = lse[item, q0 + i] * LOG2E
         dqs[:] = 0
         end = min(total, q0 + rows) if causal else total
         for k0 in range(0, end, KEYS):
@@ -309,14 +284,11 @@ def _backward_run(
                     keys, (item * length + q0) * across + k0 // 4, across, rows, n, least, q.dtype.type(kept), words, f
                 )
                 _multiply(ds[: n * QUERIES], f[: n * QUERIES])
+            weights(a, ds, n, log_sum, mean)
             if dmask.size:
-                _weights(a, ds, n, log_sum, mean, q.dtype.type(1))
                 for i in range(n):
                     at = (item * total + k0 + i) * length + q0
                     dmask[at : at + rows] = ds[i * QUERIES : i * QUERIES + rows]
-                _scale(ds[: n * QUERIES], q.dtype.type(scale))
-            else:
-                _weights(a, ds, n, log_sum, mean, q.dtype.type(scale))
             if keys.size:
                 _multiply(a[: n * QUERIES], f[: n * QUERIES])
             at, other = dv0 + k0 * lddv, dk0 + k0 * lddk
@@ -325,18 +297,9 @@ def _backward_run(
             add_over_keys(rows, depth // lane, n, ds, k, places[1] + k0 * ldk, ldk, dqs, depth, lane, skew)
         for i in range(rows):
             at = places[5] + (q0 + i) * lddq
-            dq[at : at + depth] = dqs[i * depth : (i + 1) * depth]
-
-
-@inner
-def _weights(a, ds, n, log_sum, mean, scale):  # type: ignore[no-untyped-def]
-    """The scores become weights, and their gradients those of the scores, times `scale`."""
-    for i in range(n):
-        line, grad = a[i * QUERIES : (i + 1) * QUERIES], ds[i * QUERIES : (i + 1) * QUERIES]
-        for j in range(QUERIES):
-            e = exp_negative(line[j] - log_sum[j])
-            line[j] = e
-            grad[j] = e * (grad[j] - mean[j]) * scale
+            _scaled(dqs[i * depth : (i + 1) * depth], q.dtype.type(scale), dq[at : at + depth])
+    for i in range(total):
+        _scale(dk[dk0 + i * lddk : dk0 + i * lddk + depth], q.dtype.type(scale))
 
 
 @inner(fastmath=("contract", "reassoc", "nsz"))

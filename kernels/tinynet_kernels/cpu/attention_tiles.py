@@ -15,13 +15,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .arrays import Array, contiguous
+from .attention_vectors import LOG2E, QUERIES
 from .gemm import ROWS, make_product_tile, outer_vectors
 from .jit import inner
 from .memory import empty
 from .random import philox_blocks
 from .simd import lanes, transpose
 
-QUERIES = 64
 KEYS = 128
 HEIGHT = ROWS[0]
 FREE = -(1 << 40)
@@ -111,16 +111,17 @@ def turned(x, xo, ldx, rows, columns, scale, y, lane):  # type: ignore[no-untype
 
 @inner
 def add_mask(s, rows, columns, mask, mo, along_q, along_k):  # type: ignore[no-untyped-def]
-    """s (keys, queries) += the mask (queries, keys) with these strides."""
+    """s (keys, queries) += the mask (queries, keys) with these strides, in units of log 2."""
+    unit = s.dtype.type(LOG2E)
     if along_q == 0:
         for i in range(rows):
-            line, value = s[i * QUERIES : (i + 1) * QUERIES], mask[mo + i * along_k]
+            line, value = s[i * QUERIES : (i + 1) * QUERIES], unit * mask[mo + i * along_k]
             for j in range(QUERIES):
                 line[j] += value
     else:
         for j in range(columns):
             for i in range(rows):
-                s[i * QUERIES + j] += mask[mo + j * along_q + i * along_k]
+                s[i * QUERIES + j] += unit * mask[mo + j * along_q + i * along_k]
 
 
 @inner
