@@ -173,7 +173,9 @@ def _merged(query: Tensor, masks: list[Tensor | None], shape: tuple[int, int, in
     for name, mask in zip(("attn_mask", "key_padding_mask"), masks, strict=True):
         if mask is None:
             continue
-        expected = {"key_padding_mask": [(n, own)], "attn_mask": [(length, own), (n * h, length, own)]}[name]
+        expected: list[tuple[int, ...]] = (
+            [(n, own)] if name == "key_padding_mask" else [(length, own), (n * h, length, own)]
+        )
         if mask.array.shape not in expected:
             shapes = " or ".join(map(str, expected))
             raise ShapeError(f"{_NAME}: {name} must have shape {shapes}, got {tuple(mask.shape)}")

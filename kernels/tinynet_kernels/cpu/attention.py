@@ -219,30 +219,10 @@ def _backward(q, k, v, dy, y, lse, mask, table, steps, sizes, scale, causal, key
 
 
 @inner
-def _backward_run(
-    q,
-    k,
-    v,
-    dy,
-    y,
-    lse,
-    mask,
-    places,
-    steps,
-    sizes,
-    scale,
-    causal,
-    keys,
-    least,
-    kept,
-    dq,
-    dk,
-    dv,
-    dmask,
-    item,
-    run,
-    items,
-):  # type: ignore[no-untyped-def]
+def _backward_run(  # type: ignore[no-untyped-def]
+    q, k, v, dy, y, lse, mask, places, steps, sizes, scale, causal, keys, least, kept, dq, dk, dv, dmask, item, run,
+    items
+):  # fmt: skip
     ldq, ldk, ldv, lddy, ldy, lddq, lddk, lddv, along_q, along_k = steps
     length, total, depth, wide, lane, runs = sizes
     qt, dyt = np.empty(depth * QUERIES, q.dtype), np.empty(wide * QUERIES, q.dtype)
