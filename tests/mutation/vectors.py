@@ -134,7 +134,7 @@ def _store(values: Array, y: Array, yo: int, step: int) -> None:
         y[yo + step * p : yo + step * p + value.size] = value
 
 
-def exponentials(s: Array, count: int, top: Array, sums: Array, shrink: Array) -> None:
+def exponentials(s: Array, count: int, vectors: int, top: Array, sums: Array, shrink: Array) -> None:
     block, before = s[: count * top.size].reshape(count, -1), top.copy()
     np.fmax(top, np.fmax.reduce(block, axis=0), out=top)
     base = np.where(top == -np.inf, 0, top)
@@ -143,7 +143,7 @@ def exponentials(s: Array, count: int, top: Array, sums: Array, shrink: Array) -
     sums[...] = sums * shrink + block.sum(axis=0)
 
 
-def weights(s: Array, ds: Array, count: int, lse: Array, mean: Array) -> None:
+def weights(s: Array, ds: Array, count: int, vectors: int, lse: Array, mean: Array) -> None:
     block, grad = (x[: count * lse.size].reshape(count, -1) for x in (s, ds))
     block[...] = np.exp2(block - lse)
     grad[...] = block * (grad - mean)

@@ -26,8 +26,9 @@ from .attention_tiles import (
     fill_masked,
     keep,
     like,
-    mask_table,
+    mask_rows,
     scores,
+    table,
     turned,
     whole,
 )
@@ -61,11 +62,11 @@ def attention_forward(
     depth = whole(size, q.dtype)
     if y.size and s:
         qs, ks, vs, ys = Rows(q, batch, depth), Rows(k, batch, depth), Rows(v, batch, wide), Rows(y, batch, wide)
-        mask_flat, mask_offsets, along_q, along_k = mask_table(mask, batch, q.dtype)
+        masks, mask_flat, along_q, along_k = mask_rows(mask, batch, qs)
         keys, least, kept = dropout_table(dropout)
-        table = np.stack([qs.offsets, ks.offsets, vs.offsets, ys.offsets, mask_offsets], axis=1)
+        places = table(items, qs, ks, vs, ys, masks)
         _forward(
-            items * length * s * (depth + wide) // 8, qs.flat, ks.flat, vs.flat, mask_flat, table,
+            items * length * s * (depth + wide) // 8, qs.flat, ks.flat, vs.flat, mask_flat, places,
             (qs.step, ks.step, vs.step, ys.step, along_q, along_k), (length, s, depth, wide, lanes(q.dtype)),
             float(scale), causal, keys, least, kept, ys.flat, lse,
         )  # fmt: skip
@@ -76,11 +77,11 @@ def attention_forward(
 
 
 @kernel
-def _forward(q, k, v, mask, table, steps, sizes, scale, causal, keys, least, kept, y, lse):  # type: ignore[no-untyped-def]
+def _forward(q, k, v, mask, places, steps, sizes, scale, causal, keys, least, kept, y, lse):  # type: ignore[no-untyped-def]
     blocks = (sizes[0] + QUERIES - 1) // QUERIES
-    for unit in prange(table.shape[0] * blocks):
+    for unit in prange(places.shape[0] * blocks):
         _forward_block(
-            q, k, v, mask, table[unit // blocks], steps, sizes, scale, causal, keys, least, kept, y, lse,
+            q, k, v, mask, places[unit // blocks], steps, sizes, scale, causal, keys, least, kept, y, lse,
             unit // blocks, unit % blocks * QUERIES,
         )  # fmt: skip
 
@@ -106,7 +107,7 @@ def _forward_block(q, k, v, mask, places, steps, sizes, scale, causal, keys, lea
             fill_masked(s, n, skew, -np.inf)
         if mask.size:
             add_mask(s, n, rows, mask, places[4] + q0 * along_q + k0 * along_k, along_q, along_k)
-        exponentials(s, n, top, sums, shrink)
+        exponentials(s, n, columns, top, sums, shrink)
         if k0:
             for i in range(rows):
                 if shrink[i] != 1:
@@ -179,13 +180,13 @@ def attention_backward(
         arrays = ((q, depth), (k, depth), (v, wide), (dy, wide), (y, wide), (dq, depth))
         qs, ks, vs, dys, ys, dqs = (Rows(x, batch, n) for x, n in arrays)
         dks, dvs = (Rows(x if runs == 1 else x[0], batch, x.shape[-1]) for x in parts)
-        mask_flat, mask_offsets, along_q, along_k = mask_table(mask, batch, dtype)
+        masks, mask_flat, along_q, along_k = mask_rows(mask, batch, qs)
         keys, least, kept = dropout_table(dropout)
-        places = [x.offsets for x in (qs, ks, vs, dys, ys, dqs, dks, dvs)]
+        places = table(items, qs, ks, vs, dys, ys, dqs, dks, dvs, masks)
         steps = (qs.step, ks.step, vs.step, dys.step, ys.step, dqs.step, dks.step, dvs.step, along_q, along_k)
         _backward(
             items * length * s * (depth + wide) // 4, qs.flat, ks.flat, vs.flat, dys.flat, ys.flat, lse, mask_flat,
-            np.stack([*places, mask_offsets], axis=1), steps, (length, s, depth, wide, lanes(dtype), runs),
+            places, steps, (length, s, depth, wide, lanes(dtype), runs),
             float(scale), causal, keys, least, kept,
             dqs.flat, parts[0].reshape(-1) if runs > 1 else dks.flat, parts[1].reshape(-1) if runs > 1 else dvs.flat,
             dmask.reshape(-1),
@@ -209,12 +210,12 @@ def _runs(items: int, blocks: int) -> int:
 
 
 @kernel
-def _backward(q, k, v, dy, y, lse, mask, table, steps, sizes, scale, causal, keys, least, kept, dq, dk, dv, dmask):  # type: ignore[no-untyped-def]
+def _backward(q, k, v, dy, y, lse, mask, places, steps, sizes, scale, causal, keys, least, kept, dq, dk, dv, dmask):  # type: ignore[no-untyped-def]
     runs = sizes[5]
-    for unit in prange(table.shape[0] * runs):
+    for unit in prange(places.shape[0] * runs):
         _backward_run(
-            q, k, v, dy, y, lse, mask, table[unit // runs], steps, sizes, scale, causal, keys, least, kept,
-            dq, dk, dv, dmask, unit // runs, unit % runs, table.shape[0],
+            q, k, v, dy, y, lse, mask, places[unit // runs], steps, sizes, scale, causal, keys, least, kept,
+            dq, dk, dv, dmask, unit // runs, unit % runs, places.shape[0],
         )  # fmt: skip
 
 
@@ -264,7 +265,7 @@ def _backward_run(  # type: ignore[no-untyped-def]
                     keys, (item * length + q0) * across + k0 // 4, across, rows, n, least, q.dtype.type(kept), words, f
                 )
                 _multiply(ds[: n * QUERIES], f[: n * QUERIES])
-            weights(a, ds, n, log_sum, mean)
+            weights(a, ds, n, columns, log_sum, mean)
             if dmask.size:
                 for i in range(n):
                     at = (item * total + k0 + i) * length + q0

@@ -8,7 +8,6 @@ from skew + i on; −∞ (`FREE`) where there is no such mask.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -89,8 +88,8 @@ def add_over_keys(m, vectors, depth, a, b, bo, ldb, c, ldc, lane, skew):  # type
 
 @inner
 def turned(x, xo, ldx, rows, columns, scale, y, lane):  # type: ignore[no-untyped-def]
-    """y (columns, queries) = scale · xᵀ, of x (rows, columns); zeros for the queries that are not there."""
-    for i in range(0, QUERIES, lane):
+    """y (columns, queries) = scale · xᵀ, of x (rows, columns); zeros up to the next vector of queries."""
+    for i in range(0, rows, lane):
         for j in range(0, columns, lane):
             transpose(
                 x,
@@ -158,17 +157,19 @@ class Rows:
     """An array (…, n, width) broadcast to leading axes, as a flat one with the place of each matrix in it.
 
     flat     one-dimensional, over the array's own memory where that lies so that numbers of a row follow each other
-    offsets  of the matrices, in the order of the leading axes
     step     from row to row
+    stride   from matrix to matrix, or None where that is not one number: then there are `offsets`
     """
 
     def __init__(self, x: Array, batch: tuple[int, ...], width: int) -> None:
         if width != x.shape[-1]:
             x = padded(x, width)
+        self.stride: int | None = None
+        if x.flags.carray and x.shape[:-2] == batch:
+            self.flat, self.step, self.stride = x.reshape(-1), width, x.shape[-2] * width
+            return
         size = x.itemsize
-        if x.flags.carray:
-            self.flat = x.reshape(-1)
-        elif x.size and x.strides[-1] == size and x.flags.writeable and x.flags.aligned and _regular(x):
+        if not x.flags.carray and x.size and x.strides[-1] == size and x.flags.behaved and _regular(x):
             span = 1 + sum((n - 1) * s // size for n, s in zip(x.shape, x.strides, strict=True))
             self.flat = as_strided(x, (span,), (size,))
         else:
@@ -181,6 +182,15 @@ class Rows:
         for n, own, step in zip(batch, lead, steps, strict=True):
             places = np.arange(n) * (step // size if own > 1 else 0)
             self.offsets = (self.offsets[:, None] + places).reshape(-1)
+
+
+def table(items: int, *arrays: Rows) -> Array:
+    """For each matrix of the batch (a row) its place in each array (a column)."""
+    out = np.multiply.outer(np.arange(items), [r.stride or 0 for r in arrays])
+    for i, r in enumerate(arrays):
+        if r.stride is None:
+            out[:, i] = r.offsets
+    return out
 
 
 def _regular(x: Array) -> bool:
@@ -210,14 +220,13 @@ def whole(width: int, dtype: Any) -> int:
     return max(1, -(-width // n)) * n
 
 
-def mask_table(mask: Array | None, batch: tuple[int, ...], dtype: Any) -> tuple[Array, Array, int, int]:
-    """A mask broadcastable to (*batch, L, S): flat, its offsets by matrix, and its strides along queries and keys."""
-    items = math.prod(batch)
+def mask_rows(mask: Array | None, batch: tuple[int, ...], like: Rows) -> tuple[Rows, Array, int, int]:
+    """A mask broadcastable to (*batch, L, S), its numbers, and its strides along queries and keys; none: of no numbers."""
     if mask is None:
-        return np.empty(0, dtype), np.zeros(items, np.int64), 0, 0
+        return like, like.flat[:0], 0, 0
     mask = mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
     rows = Rows(mask, batch, mask.shape[-1])
-    return rows.flat, rows.offsets, rows.step if mask.shape[-2] > 1 else 0, 1 if mask.shape[-1] > 1 else 0
+    return rows, rows.flat, rows.step if mask.shape[-2] > 1 else 0, 1 if mask.shape[-1] > 1 else 0
 
 
 def dropout_table(dropout: tuple[int, int, int, float] | None) -> tuple[Array, Any, float]:

@@ -7,6 +7,7 @@ parts. Largest scores and sums stay in registers while the rows go by, four vect
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,16 @@ def _power_of_two(e: Emitter, x: Any) -> Any:
     return b.select(b.fcmp_ordered("<", x, real(np.finfo(f.real).minexp + 1)), real(0.0), y)
 
 
-def _groups(e: Emitter, vector: Any) -> list[list[int]]:
-    """The columns at which vectors begin, by fours."""
+def _by_groups(e: Emitter, vector: Any, vectors: Any, body: Callable[[list[int]], None]) -> None:
+    """`body` of the columns at which vectors begin: of the first alone if there is but one, else of all, by fours."""
     starts = list(range(0, QUERIES, vector.count))
-    return [starts[i : i + _TOGETHER] for i in range(0, len(starts), _TOGETHER)]
+    one = e.builder.icmp_signed("<=", vectors, ir.Constant(I64, 1))
+    with e.builder.if_else(one) as (alone, several):
+        with alone:
+            body(starts[:1])
+        with several:
+            for i in range(0, len(starts), _TOGETHER):
+                body(starts[i : i + _TOGETHER])
 
 
 def _at(e: Emitter, data: Any, start: int, row: Any = None) -> Any:
@@ -58,21 +65,22 @@ def _at(e: Emitter, data: Any, start: int, row: Any = None) -> Any:
 
 
 @emitted
-def exponentials(typingctx, s, count, top, sums, shrink):  # type: ignore[no-untyped-def]
+def exponentials(typingctx, s, count, vectors, top, sums, shrink):  # type: ignore[no-untyped-def]
     """s = 2^(s − largest so far) for `count` rows; sums go on; shrink is what earlier sums have been multiplied by.
 
-    Each of top, sums and shrink has a number for every column. −∞ alone counts as 0: its exponentials are 0.
+    Columns behind `vectors` may stay as they are. Each of top, sums and shrink has a number for every column. −∞ alone
+    counts as 0: its exponentials are 0.
     """
-    signature = types.void(s, count, top, sums, shrink)
+    signature = types.void(s, count, vectors, top, sums, shrink)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         e = Emitter(context, builder, signature, args)
         vector, count = e.vector_type(0), e.number(1)
-        block, tops, totals, factors = e.data(0), e.data(2), e.data(3), e.data(4)
+        block, tops, totals, factors = e.data(0), e.data(3), e.data(4), e.data(5)
         zero, lowest = (ir.Constant(vector, [v] * vector.count) for v in (0.0, -np.inf))
-        for starts in _groups(e, vector):
 
-            def largest(i, state, starts=starts):  # type: ignore[no-untyped-def]
+        def group(starts):  # type: ignore[no-untyped-def]
+            def largest(i, state):  # type: ignore[no-untyped-def]
                 xs = [e.load(_at(e, block, start, i), vector) for start in starts]
                 return [builder.select(builder.fcmp_ordered(">", x, m), x, m) for x, m in zip(xs, state, strict=True)]
 
@@ -80,7 +88,7 @@ def exponentials(typingctx, s, count, top, sums, shrink):  # type: ignore[no-unt
             found = e.loop(count, before, largest)
             bases = [builder.select(builder.fcmp_ordered("==", m, lowest), zero, m) for m in found]
 
-            def raised(i, state, starts=starts, bases=bases):  # type: ignore[no-untyped-def]
+            def raised(i, state):  # type: ignore[no-untyped-def]
                 out = []
                 for start, base, part in zip(starts, bases, state, strict=True):
                     place = _at(e, block, start, i)
@@ -96,23 +104,26 @@ def exponentials(typingctx, s, count, top, sums, shrink):  # type: ignore[no-unt
                 e.store(factor, _at(e, factors, start))
                 place = _at(e, totals, start)
                 e.store(e.fma(e.load(place, vector), factor, part), place)
+
+        _by_groups(e, vector, e.number(2), group)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 @emitted
-def weights(typingctx, s, ds, count, lse, mean):  # type: ignore[no-untyped-def]
-    """s = 2^(s − lse), ds = s · (ds − mean) for `count` rows; lse and mean have a number for every column."""
-    signature = types.void(s, ds, count, lse, mean)
+def weights(typingctx, s, ds, count, vectors, lse, mean):  # type: ignore[no-untyped-def]
+    """s = 2^(s − lse), ds = s · (ds − mean) for `count` rows, and columns as above."""
+    signature = types.void(s, ds, count, vectors, lse, mean)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         e = Emitter(context, builder, signature, args)
         vector, count = e.vector_type(0), e.number(2)
-        for starts in _groups(e, vector):
-            logs, means = ([e.load(_at(e, e.data(k), start), vector) for start in starts] for k in (3, 4))
 
-            def body(i, state, starts=starts, logs=logs, means=means):  # type: ignore[no-untyped-def]
+        def group(starts):  # type: ignore[no-untyped-def]
+            logs, means = ([e.load(_at(e, e.data(k), start), vector) for start in starts] for k in (4, 5))
+
+            def body(i, state):  # type: ignore[no-untyped-def]
                 for start, log, mean in zip(starts, logs, means, strict=True):
                     place, other = _at(e, e.data(0), start, i), _at(e, e.data(1), start, i)
                     y = _power_of_two(e, builder.fsub(e.load(place, vector), log))
@@ -121,6 +132,8 @@ def weights(typingctx, s, ds, count, lse, mean):  # type: ignore[no-untyped-def]
                 return []
 
             e.loop(count, [], body)
+
+        _by_groups(e, vector, e.number(3), group)
         return context.get_dummy_value()
 
     return signature, codegen
