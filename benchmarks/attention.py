@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, forward and backward, and the layers over it."""
+"""Scaled dot-product attention, and multi-head attention over it."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def grouped(batch: int, heads: int, groups: int, length: int, size: int) -> Case
     return operation(f"grouped {batch}×{heads}/{groups}×{length}×{size}", make, forward, flops=flops, tolerance=1e-4)
 
 
-def layer(batch: int, length: int, width: int, heads: int) -> Case:
-    """An encoder layer with its parameters as arguments would be a step: here multi-head attention of x to itself."""
+def multi_head(batch: int, length: int, width: int, heads: int) -> Case:
+    """Multi-head attention of x to itself, with its projections."""
 
     def make(m: Any) -> list[Any]:
         w = width**-0.5
@@ -74,6 +74,6 @@ CASES = [
     attention(1, 8, 2048, 64),
     attention(1, 8, 2048, 64, kind="causal"),
     grouped(1, 8, 2, 1024, 64),
-    layer(16, 128, 128, 4),
-    layer(4, 512, 512, 8),
+    multi_head(16, 128, 128, 4),
+    multi_head(4, 512, 512, 8),
 ]
