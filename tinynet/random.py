@@ -91,12 +91,17 @@ class Generator:
 
     # drawing
 
+    def reserve(self, n: int) -> tuple[int, int]:
+        """Key and first counter of the next `n` words, for what makes them where it needs them."""
+        block = self._block
+        self._block = (block + -(-n // 4)) % 2**128
+        return self._seed, block
+
     def words(self, n: int) -> Array:
         """The next `n` uniform 32-bit words."""
         from tinynet_kernels import available, kernels_for
 
-        block = self._block
-        self._block = (block + -(-n // 4)) % 2**128
+        _, block = self.reserve(n)
         if n >= 4096 and available(np.dtype(np.float32)):
             return kernels_for().philox_u32(self._seed, block, n)
         return philox(self._seed, block, n)

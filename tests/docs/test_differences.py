@@ -113,7 +113,7 @@ def test_missing_names_are_missing():
     names = re.findall(r"`tinynet\.(\w+)`", paragraph)
     assert len(names) > 5
     there = [name for name in names if hasattr(tinynet, name)]
-    layers = [name for name in ("LSTM", "MultiheadAttention", "BCELoss") if hasattr(tinynet.nn, name)]
+    layers = [name for name in ("LSTM", "BCELoss") if hasattr(tinynet.nn, name)]
     assert there + layers == [], "docs/differences.md calls these missing: take them off its list"
 
 
@@ -160,6 +160,40 @@ def test_pytorch_keeps_inference_tensors_apart(torch):
     for use in (lambda: torch.ones(2, requires_grad=True) * x, lambda: x.add_(1), x.requires_grad_):
         with pytest.raises(RuntimeError, match="nference"):
             use()
+
+
+def test_attention_to_nothing(torch):
+    for engine, nan in ((torch, True), (tinynet, False)):
+        x, nobody = engine.ones(2, 1, 4), engine.ones(1, 2, dtype=engine.bool)
+        layer = engine.nn.MultiheadAttention(4, 2)
+        y, weights = layer(x, x, x, key_padding_mask=nobody)
+        assert bool(y.isnan().all()) is nan
+        assert bool(weights.isnan().all()) is nan
+        assert bool((weights == 0).all()) is not nan
+        assert not layer(x, x, x, key_padding_mask=nobody, need_weights=False)[0].isnan().any()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_the_encoder_at_padded_places(torch):
+    for engine, zero in ((torch, True), (tinynet, False)):
+        layer = engine.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        encoder = engine.nn.TransformerEncoder(layer, 1).eval()
+        x, padded = engine.ones(1, 3, 4), engine.tensor([[False, False, True]])
+        x[0, 0, 0] = 2
+        with engine.no_grad():
+            y = encoder(x, src_key_padding_mask=padded)
+        assert bool((y[0, 2] == 0).all()) is zero
+        assert not (y[0, :2] == 0).any()
+
+
+def test_is_causal_is_a_hint(torch):
+    for engine, same in ((torch, False), (tinynet, True)):
+        engine.manual_seed(0)
+        layer = engine.nn.MultiheadAttention(4, 2, add_bias_kv=True)
+        x = engine.randn(3, 1, 4)
+        mask = engine.nn.Transformer.generate_square_subsequent_mask(3)
+        y, z = (layer(x, x, x, attn_mask=mask, need_weights=False, is_causal=hint)[0] for hint in (False, True))
+        assert engine.allclose(y, z) is same
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,11 @@ for dtype in map(np.dtype, sys.argv[2:]):
     see(k.relu_forward(x), k.gelu_forward(x, approximate="none"), k.gelu_backward(x, x, approximate="tanh"))
     x, y = normal(301, 1003), normal(301, 1003)
     see(k.mse_forward(x, y, reduction="mean"), k.bce_with_logits_forward(x, y, None, None, reduction="mean"))
+    for heads in (1, 9):
+        q, key, value, dy = (normal(heads, 150, 32) for _ in "qkvd")
+        o = dict(scale=0.2, causal=heads == 1, dropout=(5, 1, 2**31, 0.5))
+        y, lse = k.attention_forward(q, key, value, None, **o)
+        see(y, lse, *k.attention_backward(dy, q, key, value, None, y, lse, **o)[:3])
     see(k.embedding_backward(normal(3000, 200), rng.integers(0, 50, 3000), num_embeddings=50, padding_idx=None,
         scale_grad_by_freq=False))
     v = normal(301, 1003) ** 2

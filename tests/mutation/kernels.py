@@ -83,6 +83,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "simd": vectors.SIMD,
     "gemm": vectors.GEMM,
     "winograd": vectors.WINOGRAD,
+    "attention_vectors": vectors.ATTENTION,
     "threads": vars(threads),
     "vmath": {
         "exp": np.exp, "exp_negative": np.exp, "log": np.log, "sigmoid": special.expit, "tanh": np.tanh,
@@ -93,7 +94,10 @@ GIVEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-SMALL = {"conv": {"_SUM_BYTES": 1}}  # so that small arrays are divided, too
+SMALL = {  # so that small arrays are divided, too
+    "conv": {"_SUM_BYTES": 1},
+    "attention_tiles": {"KEYS": 4},
+}
 
 
 class _Namespace:

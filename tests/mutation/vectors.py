@@ -107,6 +107,20 @@ def outer_tile(
         t[to + i * ldt : to + i * ldt + n] += left @ right
 
 
+def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
+    def tile(
+        count: int, depth: int, a: Array, ao: int, lda: int, b: Array, bo: int, ldb: int, c: Array, co: int, ldc: int
+    ) -> None:
+        n = lanes(c.dtype) * vectors
+        right = np.array([b[bo + k * ldb : bo + k * ldb + n] for k in range(depth)]).reshape(-1, n)
+        for i in range(min(rows, count)):
+            left = [a[ao + k * lda + i] if columns else a[ao + i * lda + k] for k in range(depth)]
+            line = c[co + i * ldc : co + i * ldc + n]
+            line[...] = np.array(left, c.dtype) @ right + (line if add else 0)
+
+    return tile
+
+
 def outer_vectors(left: int) -> int:
     return min(left, 1)  # again, so that there are several
 
@@ -134,14 +148,30 @@ def _store(values: Array, y: Array, yo: int, step: int) -> None:
         y[yo + step * p : yo + step * p + value.size] = value
 
 
+def exponentials(s: Array, count: int, vectors: int, top: Array, sums: Array, shrink: Array) -> None:
+    block, before = s[: count * top.size].reshape(count, -1), top.copy()
+    np.fmax(top, np.fmax.reduce(block, axis=0), out=top)
+    base = np.where(top == -np.inf, 0, top)
+    block[...] = np.exp2(block - base)
+    shrink[...] = np.exp2(before - base)
+    sums[...] = sums * shrink + block.sum(axis=0)
+
+
+def weights(s: Array, ds: Array, count: int, vectors: int, lse: Array, mean: Array) -> None:
+    block, grad = (x[: count * lse.size].reshape(count, -1) for x in (s, ds))
+    block[...] = np.exp2(block - lse)
+    grad[...] = block * (grad - mean)
+
+
 SIMD = {
     "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even, "sum_taps": sum_taps, "put": put,
     "transpose": transpose, "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
 }  # fmt: skip
 GEMM = {
     "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,
-    "outer_tile": outer_tile, "outer_vectors": outer_vectors,
+    "outer_tile": outer_tile, "outer_vectors": outer_vectors, "make_product_tile": make_product_tile,
 }  # fmt: skip
 WINOGRAD = {
     "winograd_input": winograd_input, "winograd_output": winograd_output, "winograd_gradient": winograd_gradient,
 }  # fmt: skip
+ATTENTION = {"QUERIES": 4, "LOG2E": 1 / np.log(2.0), "exponentials": exponentials, "weights": weights}

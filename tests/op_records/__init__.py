@@ -16,6 +16,7 @@ FAMILIES = [
     "conv",
     "pool",
     "norm",
+    "attention",
     "loss",
     "dropout_embedding",
     "creation_random",

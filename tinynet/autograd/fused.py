@@ -9,7 +9,8 @@ backward     (dy, inputs, cache, needs, **options) -> one array or None per inpu
 Arguments are positional, Tensors or None; options are keywords. A half is computed in float32 and rounded once. Under
 `create_graph` the engine differentiates the definition, on one alias per argument, and ignores the cache. A family that
 is `closed` under differentiation (convolution) writes `backward` with its own members, which serve arrays and Tensors
-alike, and reads no cache: it keeps its kernels at every order.
+alike, and reads no cache: it keeps its kernels at every order. One whose cache `holds_output` is told of: changing the
+result in place before the backward is then an error, as changing an argument is.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ class Fused:
         forward: Callable[..., tuple[Array, Any]],
         backward: Callable[..., list[Any]],
         closed: bool = False,
+        holds_output: bool = False,
     ) -> None:
         self.name, self.definition, self.forward, self.gradients = name, definition, forward, backward
-        self.closed = closed
+        self.closed, self.holds_output = closed, holds_output
 
     def __repr__(self) -> str:
         return f"<fused {self.name}>"
@@ -72,6 +74,8 @@ class Fused:
             edges = tuple([None if a is None else current_node(a) for a in args])
             if edges.count(None) < len(edges):
                 cells = tuple([None if a is None else a.memory for a in args])
+                if self.holds_output:
+                    cells = (*cells, y.memory)
                 y.node = Node(self, edges, (*arrays, cache), cells, options, array)
         return y, cache
 
@@ -81,7 +85,7 @@ class Fused:
         if not graph:
             return self.gradients(dz, inputs, cache, needs, **node.options)
         args: list[Tensor | None] = []
-        for array, edge, cell in zip(inputs, node.edges, node.cells, strict=True):
+        for array, edge, cell in zip(inputs, node.edges, node.cells, strict=False):
             if array is None:
                 args.append(None)
                 continue

@@ -82,9 +82,11 @@ def _optimizers(parameters: Any) -> Iterator[Any]:
 
 def _text(batch: int) -> None:
     table = nn.Embedding(1000, 64)
+    layer = nn.TransformerEncoderLayer(64, 4, 128, activation="gelu", batch_first=True)
     model = nn.Linear(64, 1000)
     y = arange(batch * 16) % 1000
-    nn.functional.cross_entropy(model(table(y)), y, label_smoothing=0.1).backward()
+    hidden = layer(table(y).reshape(batch, 16, 64)).reshape(-1, 64)
+    nn.functional.cross_entropy(model(hidden), y, label_smoothing=0.1).backward()
     for optimizer in _optimizers([*table.parameters(), *model.parameters()]):
         optimizer.step()
 

@@ -16,6 +16,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .attention import attention_backward, attention_forward
 from .conv import conv_forward, conv_grad_bias, conv_grad_input, conv_grad_weight
 from .cross_entropy import cross_entropy_backward, cross_entropy_forward, nll_backward, nll_forward
 from .dropout import dropout_backward, dropout_forward
@@ -62,6 +63,8 @@ __all__ = [
     "adaptive_max_pool_backward",
     "adaptive_max_pool_forward",
     "adaptive_max_pool_indices",
+    "attention_backward",
+    "attention_forward",
     "avg_pool_backward",
     "avg_pool_forward",
     "batch_norm_apply",

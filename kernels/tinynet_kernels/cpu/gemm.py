@@ -1,10 +1,11 @@
 """Products in registers: tiles of accumulators, emitted instruction by instruction.
 
 LLVM does not keep a tile of accumulators in registers over a reduction, which is where products and convolutions get
-their speed. Two tiles serve both:
+their speed. Two tiles serve both, and a third plain products of blocks:
 
     dot_tile    t[i, v] = Σ_k a[k, i] · x[base[v] + offset[k]]    vectors along pixels (or columns)
     outer_tile  t[i, v] += Σ_p x[base[i] + p] · b[p, v]           vectors along channels
+    product     c[i, v] (+)= Σ_k a[i, k] · b[k, v]                a by rows or by columns
 
 Nothing here checks bounds: a tile reads whole vectors.
 """
@@ -115,6 +116,54 @@ def make_outer_tile(rows: int, vectors: int) -> Any:
                         target, [builder.add(builder.mul(ldt, ir.Constant(I64, i)), ir.Constant(I64, v * vector.count))]
                     )
                     e.store(builder.fadd(e.load(place, vector), sums[i * vectors + v]), place)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
+    """c[co + i·ldc, v] (+)= Σ_k a[i, k] · b[bo + k·ldb, v], k < depth, for the first `count` rows, and no others.
+
+    a[i, k] is a[ao + i·lda + k], or with `columns` a[ao + k·lda + i], of which `rows` are read at every k.
+    """
+
+    @emitted
+    def tile(typingctx, count, depth, a, ao, lda, b, bo, ldb, c, co, ldc):  # type: ignore[no-untyped-def]
+        signature = types.void(count, depth, a, ao, lda, b, bo, ldb, c, co, ldc)
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            e = Emitter(context, builder, signature, args)
+            vector = e.vector_type(8)
+            count, lda, ldb, ldc = (e.number(i) for i in (0, 4, 7, 10))
+            first, source, target = e.data(2, e.number(3)), e.data(5, e.number(6)), e.data(8, e.number(9))
+            inside = [builder.icmp_signed("<", ir.Constant(I64, i), count) for i in range(rows)]
+            lines = []  # a row that is not there reads the first one
+            for i in range(0 if columns else rows):
+                place = builder.mul(lda, ir.Constant(I64, i))
+                lines.append(builder.gep(first, [builder.select(inside[i], place, ir.Constant(I64, 0))]))
+
+            def body(k, acc):  # type: ignore[no-untyped-def]
+                line = builder.gep(source, [builder.mul(k, ldb)])
+                bs = [e.load(builder.gep(line, [ir.Constant(I64, v * vector.count)]), vector) for v in range(vectors)]
+                column = builder.gep(first, [builder.mul(k, lda)]) if columns else None
+                new = []
+                for i in range(rows):
+                    place = builder.gep(column, [ir.Constant(I64, i)]) if columns else builder.gep(lines[i], [k])
+                    value = e.splat(builder.load(place), vector)
+                    new += [e.fma(value, bs[v], acc[i * vectors + v]) for v in range(vectors)]
+                return new
+
+            zero = ir.Constant(vector, [0.0] * vector.count)
+            sums = e.loop(e.number(1), [zero] * (rows * vectors), body)
+            for i in range(rows):
+                with builder.if_then(inside[i]):
+                    line = builder.gep(target, [builder.mul(ldc, ir.Constant(I64, i))])
+                    for v in range(vectors):
+                        place = builder.gep(line, [ir.Constant(I64, v * vector.count)])
+                        total = sums[i * vectors + v]
+                        e.store(builder.fadd(e.load(place, vector), total) if add else total, place)
             return context.get_dummy_value()
 
         return signature, codegen

@@ -32,13 +32,12 @@ def philox_u32(key: int, counter: int, n: int) -> Array:
 def _philox(keys, words):  # type: ignore[no-untyped-def]
     blocks = words.shape[0]
     for chunk in prange((blocks + _BLOCKS - 1) // _BLOCKS):
-        _blocks(
-            keys, np.uint64(chunk * _BLOCKS), np.uint64(min((chunk + 1) * _BLOCKS, blocks) - chunk * _BLOCKS), words
-        )
+        first = chunk * _BLOCKS
+        philox_blocks(keys, np.uint64(first), np.uint64(min(first + _BLOCKS, blocks) - first), words)
 
 
 @inner
-def _blocks(keys, first, count, words):  # type: ignore[no-untyped-def]
+def philox_blocks(keys, first, count, words):  # type: ignore[no-untyped-def]
     """Ten rounds without a branch on 64-bit words that hold 32: several blocks at once, by vectors."""
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     for n in range(count):
