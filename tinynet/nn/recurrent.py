@@ -68,7 +68,10 @@ class RNNBase(Module):
         for layer in range(num_layers):
             features = out * (2 if bidirectional else 1) if layer else input_size
             for suffix in ("", "_reverse")[: 2 if bidirectional else 1]:
-                shapes = {f"weight_ih_l{layer}{suffix}": (rows, features), f"weight_hh_l{layer}{suffix}": (rows, out)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    f"weight_ih_l{layer}{suffix}": (rows, features),
+                    f"weight_hh_l{layer}{suffix}": (rows, out),
+                }
                 if bias:
                     shapes |= {f"bias_ih_l{layer}{suffix}": (rows,), f"bias_hh_l{layer}{suffix}": (rows,)}
                 if proj_size:
@@ -159,17 +162,19 @@ class RNNBase(Module):
         if hx is not None:
             self._check_ranks(hx, input)
         if input.ndim == 3:
-            return self._run(input, hx, None)
+            return self._sequence(input, hx, None)
         axis = 0 if self.batch_first else 1
-        y, final = self._run(input.unsqueeze(axis), None if hx is None else _each(hx, lambda s: s.unsqueeze(1)), None)
+        y, final = self._sequence(
+            input.unsqueeze(axis), None if hx is None else _each(hx, lambda s: s.unsqueeze(1)), None
+        )
         return y.squeeze(axis), _each(final, lambda s: s.squeeze(1))
 
     def _packed(self, input: PackedSequence, hx: Any) -> Any:
         data, sizes, order, back = input
-        y, final = self._run(data, None if hx is None else self.permute_hidden(hx, order), sizes)
+        y, final = self._sequence(data, None if hx is None else self.permute_hidden(hx, order), sizes)
         return PackedSequence(y, sizes, order, back), self.permute_hidden(final, back)
 
-    def _run(self, x: Tensor, hx: Any, batch_sizes: Tensor | None) -> tuple[Tensor, Any]:
+    def _sequence(self, x: Tensor, hx: Any, batch_sizes: Tensor | None) -> tuple[Tensor, Any]:
         self.check_input(x, batch_sizes)
         hx = self._zeros(x, batch_sizes) if hx is None else hx
         self.check_forward_args(x, hx, batch_sizes)

@@ -114,27 +114,27 @@ def rnn_definition(
 
 
 def _lstm_forward(x: Array, *others: Array | None, **options: Any) -> tuple[Arrays, Any]:
-    return kernels_for(x).lstm_forward(x, *others, **options)  # type: ignore[no-any-return]
+    return kernels_for(x).lstm_forward(x, *others, **options)
 
 
 def _lstm_backward(dys: list[Any], inputs: list[Any], cache: Any, needs: list[bool], **options: Any) -> list[Any]:
-    return kernels_for(inputs[0]).lstm_backward(*dys, *inputs, cache, needs=tuple(needs), **options)  # type: ignore[no-any-return]
+    return kernels_for(inputs[0]).lstm_backward(*dys, *inputs, cache, needs=tuple(needs), **options)
 
 
 def _gru_forward(x: Array, *others: Array | None, **options: Any) -> tuple[Arrays, Any]:
-    return kernels_for(x).gru_forward(x, *others, **options)  # type: ignore[no-any-return]
+    return kernels_for(x).gru_forward(x, *others, **options)
 
 
 def _gru_backward(dys: list[Any], inputs: list[Any], cache: Any, needs: list[bool], **options: Any) -> list[Any]:
-    return kernels_for(inputs[0]).gru_backward(*dys, *inputs, cache, needs=tuple(needs), **options)  # type: ignore[no-any-return]
+    return kernels_for(inputs[0]).gru_backward(*dys, *inputs, cache, needs=tuple(needs), **options)
 
 
 def _rnn_forward(x: Array, *others: Array | None, **options: Any) -> tuple[Arrays, Any]:
-    return kernels_for(x).rnn_forward(x, *others, **options)  # type: ignore[no-any-return]
+    return kernels_for(x).rnn_forward(x, *others, **options)
 
 
 def _rnn_backward(dys: list[Any], inputs: list[Any], cache: Any, needs: list[bool], **options: Any) -> list[Any]:
-    return kernels_for(inputs[0]).rnn_backward(*dys, *inputs, cache, needs=tuple(needs), **options)  # type: ignore[no-any-return]
+    return kernels_for(inputs[0]).rnn_backward(*dys, *inputs, cache, needs=tuple(needs), **options)
 
 
 _lstm = FusedMany("lstm", lstm_definition, _lstm_forward, _lstm_backward, 3)
@@ -251,7 +251,7 @@ def _layers(
     x = floating(where, "input", input)
     directions = 2 if bidirectional else 1
     weights = _weights(where, params, has_biases, num_layers * directions, projected=len(states) == 2)
-    same_dtype(where, input=x, **{n: s for n, s in zip(("h_0", "c_0"), states, strict=False)})
+    same_dtype(where, input=x, **dict(zip(("h_0", "c_0"), states, strict=False)))
     same_dtype(where, input=x, **{f"params[{k}]": p for k, p in enumerate(params)})
     if batch_sizes is None:
         x, sizes = _flat(where, x, batch_first)
@@ -361,7 +361,7 @@ def gru_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
     """One step of `gru`: h (B, H) of input (B, I), hx (B, H), w_ih (3H, I), w_hh (3H, H), b_ih, b_hh (3H,)."""
-    return _gru(*_of_cell("gru_cell", 3, input, (hx,), w_ih, w_hh, b_ih, b_hh), **_once(input))[1]  # type: ignore[no-any-return]
+    return _gru(*_of_cell("gru_cell", 3, input, (hx,), w_ih, w_hh, b_ih, b_hh), **_once(input))[1]
 
 
 def rnn_tanh_cell(
@@ -369,7 +369,7 @@ def rnn_tanh_cell(
 ) -> Tensor:
     """One step of `rnn_tanh`: h (B, H) of input (B, I), hx (B, H), w_ih (H, I), w_hh (H, H), b_ih, b_hh (H,)."""
     args = _of_cell("rnn_tanh_cell", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)
-    return _rnn(*args, **_once(input), relu=False)[1]  # type: ignore[no-any-return]
+    return _rnn(*args, **_once(input), relu=False)[1]
 
 
 def rnn_relu_cell(
@@ -377,7 +377,7 @@ def rnn_relu_cell(
 ) -> Tensor:
     """One step of `rnn_relu`: h (B, H) of input (B, I), hx (B, H), w_ih (H, I), w_hh (H, H), b_ih, b_hh (H,)."""
     args = _of_cell("rnn_relu_cell", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)
-    return _rnn(*args, **_once(input), relu=True)[1]  # type: ignore[no-any-return]
+    return _rnn(*args, **_once(input), relu=True)[1]
 
 
 def _once(x: Tensor) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numba import prange
 
 from . import simd
 from .arrays import Array, contiguous
-from .gemm import ROWS, VECTORS, outer_rows, outer_vectors
+from .gemm import ROWS, VECTORS, outer_rows
 from .jit import inner, kernel
 from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
 from .memory import empty, zeros
@@ -211,7 +211,7 @@ def row_offsets(ld):  # type: ignore[no-untyped-def]
 def multiply(rows, size, x, xo, ldx, offsets, panels, t):  # type: ignore[no-untyped-def]
     """t (rows, every column of the panels) = x (rows, size), from `xo` on in rows of `ldx`, times the packed matrix."""
     columns = panels.shape[2]
-    wide, step, lanes = panels.shape[0] * columns, size * columns, columns // VECTORS
+    wide, step = panels.shape[0] * columns, size * columns
     w = panels.reshape(-1)
     t[: rows * wide] = 0
     for p in range(panels.shape[0]):
