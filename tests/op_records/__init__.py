@@ -18,6 +18,7 @@ FAMILIES = [
     "norm",
     "loss",
     "dropout_embedding",
+    "recurrent",
     "creation_random",
 ]
 
