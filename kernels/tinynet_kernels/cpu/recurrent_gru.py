@@ -10,9 +10,20 @@ from numba import prange
 
 from .arrays import Array
 from .jit import inner, kernel
-from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
+from .linear import linear_grad_bias
 from .memory import empty
-from .recurrent import Gradients, add_sigmoid, block_of, copy_of, multiply, packed, row_offsets, spans
+from .recurrent import (
+    Gradients,
+    add_sigmoid,
+    affine,
+    block_of,
+    copy_of,
+    multiply,
+    packed,
+    row_offsets,
+    spans,
+    weight_gradient,
+)
 from .vmath import tanh
 
 
@@ -28,7 +39,7 @@ def gru_forward(
     Floor: 6·N·H·(I + H) FLOPs.
     """
     n, (batch, hidden) = len(x), h0.shape
-    gates = linear_forward(x, w_ih, b_ih)
+    gates = affine(x, w_ih, True, b_ih)
     bias = np.zeros(3 * hidden, x.dtype) if b_hh is None else copy_of(b_hh, b_hh.shape, x.dtype)
     h = copy_of(h0, h0.shape, x.dtype)
     y, before, inside = (empty((n, hidden), x.dtype) for _ in range(3))
@@ -63,10 +74,10 @@ def gru_backward(
         block_of(batch), batch,
     )  # fmt: skip
     return [
-        linear_grad_input(da, w_ih) if needs[0] else None,
+        affine(da, w_ih, False) if needs[0] else None,
         dh0,
-        linear_grad_weight(da, x) if needs[2] else None,
-        linear_grad_weight(dv, before) if needs[3] else None,
+        weight_gradient(da, x) if needs[2] else None,
+        weight_gradient(dv, before) if needs[3] else None,
         linear_grad_bias(da) if needs[4] else None,
         linear_grad_bias(dv) if needs[5] else None,
     ]
@@ -90,7 +101,7 @@ def _gru_block(gates, w, bias, starts, counts, h, y, before, inside, hidden, lo,
             continue
         at, first, size = (starts[s] + lo) * hidden, lo * hidden, rows * hidden
         before[at : at + size] = h[first : first + size]
-        multiply(rows, hidden, h, first, hidden, offsets, w, v)
+        multiply(rows, hidden, h, first, hidden, offsets, w, 3 * hidden, v)
         for r in range(rows):
             g, k, line = 3 * (at + r * hidden), at + r * hidden, v[r * wide : r * wide + 3 * hidden]
             _add(line, bias)
@@ -152,7 +163,7 @@ def _gru_block_back(  # type: ignore[no-untyped-def]
             _reset_back(da[a : a + hidden], dn, r, u)
             dv[a : a + 2 * hidden] = da[a : a + 2 * hidden]
             _times(dv[a + 2 * hidden : a + 3 * hidden], dn, r)
-        multiply(rows, 3 * hidden, dv, 3 * at, 3 * hidden, offsets, w, t)
+        multiply(rows, 3 * hidden, dv, 3 * at, 3 * hidden, offsets, w, hidden, t)
         for i in range(rows):
             a, k = 3 * (at + i * hidden) + hidden, at + i * hidden
             line = dh[first + i * hidden : first + (i + 1) * hidden]

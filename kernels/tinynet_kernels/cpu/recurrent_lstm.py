@@ -10,12 +10,13 @@ from numba import prange
 
 from .arrays import Array
 from .jit import inner, kernel
-from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
+from .linear import linear_grad_bias
 from .memory import empty
 from .recurrent import (
     Gradients,
     add_sigmoid,
     add_tanh,
+    affine,
     block_of,
     copy_of,
     multiply,
@@ -24,6 +25,7 @@ from .recurrent import (
     spans,
     total,
     unpad,
+    weight_gradient,
 )
 from .vmath import tanh
 
@@ -40,7 +42,7 @@ def lstm_forward(
     sequences; accumulates in the dtype of `x`. Floor: 8·N·H·(I + P) FLOPs.
     """
     (n, _), (batch, out), hidden = x.shape, h0.shape, c0.shape[1]
-    gates = linear_forward(x, w_ih, total(b_ih, b_hh))
+    gates = affine(x, w_ih, True, total(b_ih, b_hh))
     h, c = copy_of(h0, h0.shape, x.dtype), copy_of(c0, c0.shape, x.dtype)
     y, before = empty((n, out), x.dtype), empty((n, out), x.dtype)
     cells, squashed = empty((n, hidden), x.dtype), empty((n, hidden), x.dtype)
@@ -79,14 +81,14 @@ def lstm_backward(
     )  # fmt: skip
     db = linear_grad_bias(da) if needs[5] or needs[6] else None
     return [
-        linear_grad_input(da, w_ih) if needs[0] else None,
+        affine(da, w_ih, False) if needs[0] else None,
         dh0,
         dc0,
-        linear_grad_weight(da, x) if needs[3] else None,
-        linear_grad_weight(da, before) if needs[4] else None,
+        weight_gradient(da, x) if needs[3] else None,
+        weight_gradient(da, before) if needs[4] else None,
         db if needs[5] else None,
         db.copy() if needs[6] and db is not None else None,
-        linear_grad_weight(dhs, inside) if needs[7] else None,
+        weight_gradient(dhs, inside) if needs[7] else None,
     ]
 
 
@@ -119,7 +121,7 @@ def _lstm_block(  # type: ignore[no-untyped-def]
         there, begin, length = (starts[s] + lo) * out, lo * out, rows * out
         before[there : there + length] = h[begin : begin + length]
         cells[at : at + size] = c[first : first + size]
-        multiply(rows, out, h, begin, out, of_states, w_hh, v)
+        multiply(rows, out, h, begin, out, of_states, w_hh, 4 * hidden, v)
         for r in range(rows):
             g, w, k = 4 * (at + r * hidden), r * wide, first + r * hidden
             add_sigmoid(gates[g : g + 2 * hidden], v[w : w + 2 * hidden])
@@ -135,7 +137,7 @@ def _lstm_block(  # type: ignore[no-untyped-def]
             else:
                 _times(h[first + r * hidden :], gates[g : g + hidden], squashed[k : k + hidden])
         if narrow:
-            multiply(rows, hidden, inside, at, hidden, of_inside, w_hr, v)
+            multiply(rows, hidden, inside, at, hidden, of_inside, w_hr, out, v)
             unpad(rows, out, v, narrow, h, begin)
         y[there : there + length] = h[begin : begin + length]
 
@@ -182,7 +184,7 @@ def _lstm_block_back(  # type: ignore[no-untyped-def]
         at, there, begin, length = (starts[s] + lo) * hidden, (starts[s] + lo) * out, lo * out, rows * out
         _add(dhs[there : there + length], dh[begin : begin + length])
         if broad:  # of what is projected
-            multiply(rows, out, dhs, there, out, of_states, w_hr, v)
+            multiply(rows, out, dhs, there, out, of_states, w_hr, hidden, v)
         for r in range(rows):
             a, k, line = 4 * (at + r * hidden), at + r * hidden, v[r * broad : r * broad + hidden]
             d = dc[(lo + r) * hidden : (lo + r + 1) * hidden]
@@ -197,7 +199,7 @@ def _lstm_block_back(  # type: ignore[no-untyped-def]
             _sigmoid_back(da[a + hidden : a + 2 * hidden], d, cells[k : k + hidden], f)
             _tanh_back(da[a + 2 * hidden : a + 3 * hidden], d, i, g)
             _scale(d, f)
-        multiply(rows, 4 * hidden, da, 4 * at, 4 * hidden, of_gates, w_hh, v)
+        multiply(rows, 4 * hidden, da, 4 * at, 4 * hidden, of_gates, w_hh, out, v)
         unpad(rows, out, v, wide, dh, begin)
 
 
