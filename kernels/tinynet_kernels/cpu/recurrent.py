@@ -19,11 +19,11 @@ from . import simd
 from .arrays import Array, contiguous
 from .gemm import ROWS, VECTORS, outer_rows
 from .jit import inner, kernel
-from .linear import linear_grad_bias
 from .memory import empty, zeros
 from .vmath import sigmoid, tanh
 
 _ROWS = 64  # of a block of a product: a multiple of every tile's height
+_FEW = 16  # rows of a product that stay in the first cache until they are written
 _CHUNK = 128  # of a sum: 128 rows of a panel are 24 KiB, and stay in the first cache
 Gradients = list[Array | None]
 
@@ -68,15 +68,9 @@ def rnn_backward(
         x.shape[0] * hidden * (hidden + 16) // 8, da.reshape(-1), y.reshape(-1), packed(w_hh, False), starts, counts,
         dh0.reshape(-1), hidden, relu, block_of(h0.shape[0]), h0.shape[0],
     )  # fmt: skip
-    db = linear_grad_bias(da) if needs[4] or needs[5] else None
-    return [
-        affine(da, w_ih, False) if needs[0] else None,
-        dh0,
-        weight_gradient(da, x) if needs[2] else None,
-        weight_gradient(da, before) if needs[3] else None,
-        db if needs[4] else None,
-        db.copy() if needs[5] and db is not None else None,
-    ]
+    dx = affine(da, w_ih, False) if needs[0] else None
+    dw_ih, dw_hh, db = weight_gradients(da, x, before) if any(needs[2:]) else [None] * 3
+    return [dx, dh0, dw_ih, dw_hh, db, None if db is None else db.copy()]
 
 
 @kernel
@@ -232,46 +226,74 @@ def _affine(x, rows, size, w, bias, y):  # type: ignore[no-untyped-def]
 
 @inner
 def _affine_block(x, size, w, bias, y, lo, hi):  # type: ignore[no-untyped-def]
-    wide, columns = w.shape[0] * w.shape[2], bias.size
-    t = np.empty((hi - lo) * wide, y.dtype)
-    multiply(hi - lo, size, x, lo * size, size, row_offsets(size), w, columns, t)
-    for r in range(hi - lo):
-        line, product = y[(lo + r) * columns : (lo + r + 1) * columns], t[r * wide : r * wide + columns]
-        for j in range(columns):
-            line[j] = product[j] + bias[j]
-
-
-def weight_gradient(da: Array, x: Array) -> Array:
-    """daᵀ (M, N) · x (N, n), summed over N rows in chunks of 128, in order: parallel over blocks of 64 rows of the result."""
-    dw = empty((da.shape[1], x.shape[1]), x.dtype)
-    if not len(x):
-        dw.fill(0)
-    elif dw.size:
-        work = dw.size * (len(x) + 1) // 8
-        _weight_gradient(work, contiguous(da).reshape(-1), *da.shape, packed(x, False), x.shape[1], dw.reshape(-1))
-    return dw
-
-
-@kernel
-def _weight_gradient(da, rows, height, x, columns, dw):  # type: ignore[no-untyped-def]
-    for block in prange((height + _ROWS - 1) // _ROWS):
-        _weight_block(da, rows, height, x, columns, dw, block * _ROWS, min(height, (block + 1) * _ROWS))
+    wide, columns, offsets = w.shape[0] * w.shape[2], bias.size, row_offsets(size)
+    t = np.empty(_FEW * wide, y.dtype)
+    for first in range(lo, hi, _FEW):
+        rows = min(_FEW, hi - first)
+        multiply(rows, size, x, first * size, size, offsets, w, columns, t)
+        for r in range(rows):
+            at = (first + r) * columns
+            _sum(y[at : at + columns], t[r * wide : r * wide + columns], bias)
 
 
 @inner
-def _weight_block(da, rows, height, x, columns, dw, lo, hi):  # type: ignore[no-untyped-def]
-    wide, lanes, turned = x.shape[0] * x.shape[2], x.shape[2] // VECTORS, np.empty(_ROWS * _CHUNK, da.dtype)
-    t, offsets = np.zeros((hi - lo) * wide, da.dtype), row_offsets(_CHUNK)
+def _sum(z, x, y):  # type: ignore[no-untyped-def]
+    for j in range(z.size):
+        z[j] = x[j] + y[j]
+
+
+def weight_gradients(da: Array, *xs: Array) -> list[Array]:
+    """daᵀ (M, N) · x (N, n) for one or two x, and the sums of da's columns (M,).
+
+    Parallel over blocks of 64 rows of the results; N is summed in chunks of 128 rows, in order, the sums of columns in
+    float64.
+    """
+    dws = [zeros((da.shape[1], x.shape[1]), x.dtype) for x in xs]
+    db = zeros((da.shape[1],), da.dtype)
+    if da.size:
+        panels, flat = [packed(x, False) for x in xs], [dw.reshape(-1) for dw in dws]
+        if len(xs) == 1:
+            panels, flat = [*panels, empty((0, 0, 1), da.dtype)], [*flat, empty((0,), da.dtype)]
+        work = sum(dw.size for dw in dws) * (len(da) + 1) // 8
+        _weight_gradients(work, contiguous(da).reshape(-1), *da.shape, *panels, *flat, db)
+    return [*dws, db]
+
+
+@kernel
+def _weight_gradients(da, rows, height, x, z, dw, du, db):  # type: ignore[no-untyped-def]
+    for block in prange((height + _ROWS - 1) // _ROWS):
+        _weight_block(da, rows, height, x, z, dw, du, db, block * _ROWS, min(height, (block + 1) * _ROWS))
+
+
+@inner
+def _weight_block(da, rows, height, x, z, dw, du, db, lo, hi):  # type: ignore[no-untyped-def]
+    wide, broad, lanes = x.shape[0] * x.shape[2], z.shape[0] * z.shape[2], x.shape[2] // VECTORS
+    turned, offsets, sums = np.empty(_ROWS * _CHUNK, da.dtype), row_offsets(_CHUNK), np.zeros(_ROWS, np.float64)
+    t, u = np.zeros((hi - lo) * wide, da.dtype), np.zeros((hi - lo) * broad, da.dtype)
     for k in range(0, rows, _CHUNK):
         size = min(_CHUNK, rows - k)
-        for i in range(0, size, lanes):
-            for j in range(lo, hi, lanes):
+        for j in range(lo, hi, lanes):
+            for i in range(0, size, lanes):
                 simd.transpose(
                     da, (k + i) * height + j, height, min(lanes, size - i), min(lanes, hi - j),
                     turned, (j - lo) * _CHUNK + i, _CHUNK,
                 )  # fmt: skip
-        add_product(hi - lo, size, turned, 0, _CHUNK, offsets, x, k, columns, t)
-    unpad(hi - lo, columns, t, wide, dw, lo * columns)
+        for j in range(hi - lo):
+            sums[j] += _line_sum(turned[j * _CHUNK : j * _CHUNK + size])
+        add_product(hi - lo, size, turned, 0, _CHUNK, offsets, x, k, dw.size // height, t)
+        add_product(hi - lo, size, turned, 0, _CHUNK, offsets, z, k, du.size // height, u)
+    unpad(hi - lo, dw.size // height, t, wide, dw, lo * (dw.size // height))
+    unpad(hi - lo, du.size // height, u, broad, du, lo * (du.size // height))
+    for j in range(hi - lo):
+        db[lo + j] = sums[j]
+
+
+@inner(fastmath=("contract", "reassoc"))
+def _line_sum(x):  # type: ignore[no-untyped-def]
+    total = np.float64(0)
+    for j in range(x.size):
+        total += np.float64(x[j])
+    return total
 
 
 # and inside kernels

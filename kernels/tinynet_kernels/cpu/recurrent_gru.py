@@ -10,7 +10,6 @@ from numba import prange
 
 from .arrays import Array
 from .jit import inner, kernel
-from .linear import linear_grad_bias
 from .memory import empty
 from .recurrent import (
     Gradients,
@@ -22,7 +21,7 @@ from .recurrent import (
     packed,
     row_offsets,
     spans,
-    weight_gradient,
+    weight_gradients,
 )
 from .vmath import tanh
 
@@ -73,14 +72,10 @@ def gru_backward(
         before.reshape(-1), inside.reshape(-1), packed(w_hh, False), starts, counts, dh0.reshape(-1), hidden,
         block_of(batch), batch,
     )  # fmt: skip
-    return [
-        affine(da, w_ih, False) if needs[0] else None,
-        dh0,
-        weight_gradient(da, x) if needs[2] else None,
-        weight_gradient(dv, before) if needs[3] else None,
-        linear_grad_bias(da) if needs[4] else None,
-        linear_grad_bias(dv) if needs[5] else None,
-    ]
+    dx = affine(da, w_ih, False) if needs[0] else None
+    dw_ih, db_ih = weight_gradients(da, x) if needs[2] or needs[4] else [None] * 2
+    dw_hh, db_hh = weight_gradients(dv, before) if needs[3] or needs[5] else [None] * 2
+    return [dx, dh0, dw_ih, dw_hh, db_ih, db_hh]
 
 
 @kernel

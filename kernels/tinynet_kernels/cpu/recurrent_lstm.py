@@ -10,7 +10,6 @@ from numba import prange
 
 from .arrays import Array
 from .jit import inner, kernel
-from .linear import linear_grad_bias
 from .memory import empty
 from .recurrent import (
     Gradients,
@@ -25,7 +24,7 @@ from .recurrent import (
     spans,
     total,
     unpad,
-    weight_gradient,
+    weight_gradients,
 )
 from .vmath import tanh
 
@@ -79,17 +78,10 @@ def lstm_backward(
         squashed.reshape(-1), packed(w_hh, False), _projection(w_hr, False, x), starts, counts, dh0.reshape(-1),
         dc0.reshape(-1), hidden, out, block_of(batch), batch,
     )  # fmt: skip
-    db = linear_grad_bias(da) if needs[5] or needs[6] else None
-    return [
-        affine(da, w_ih, False) if needs[0] else None,
-        dh0,
-        dc0,
-        weight_gradient(da, x) if needs[3] else None,
-        weight_gradient(da, before) if needs[4] else None,
-        db if needs[5] else None,
-        db.copy() if needs[6] and db is not None else None,
-        weight_gradient(dhs, inside) if needs[7] else None,
-    ]
+    dx = affine(da, w_ih, False) if needs[0] else None
+    dw_ih, dw_hh, db = weight_gradients(da, x, before) if any(needs[3:7]) else [None] * 3
+    dw_hr = weight_gradients(dhs, inside)[0] if needs[7] else None
+    return [dx, dh0, dc0, dw_ih, dw_hh, db, None if db is None else db.copy(), dw_hr]
 
 
 def _projection(w: Array | None, transposed: bool, like: Array) -> Array:
