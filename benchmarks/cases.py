@@ -13,7 +13,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 FAMILIES = (
-    "matmul", "conv", "pool", "norm", "softmax", "elementwise", "embedding", "optim", "engine", "steps",
+    "matmul", "conv", "pool", "norm", "softmax", "elementwise", "embedding", "recurrent", "optim", "engine", "steps",
 )  # fmt: skip
 
 
