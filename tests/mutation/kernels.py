@@ -93,7 +93,10 @@ GIVEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-SMALL = {"conv": {"_SUM_BYTES": 1}, "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2}}  # so that small arrays are divided, too
+SMALL = {
+    "conv": {"_SUM_BYTES": 1},
+    "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2},
+}  # so that small arrays are divided, too
 
 
 class _Namespace:
