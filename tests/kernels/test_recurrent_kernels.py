@@ -33,7 +33,7 @@ def forward_and_backward(cpu, kind, inputs, sizes, guard=lambda a: a):
 @pytest.mark.parametrize("hidden", [*range(1, 18), 33, 47, 48, 49])
 def test_arrays_that_end_at_a_protected_page(cpu, kind, normal, hidden):
     for features, out in ((hidden, hidden), (1, hidden), (3, max(hidden - 1, 1) if kind == "lstm" else hidden)):
-        sizes = (5, 5, 3, 1)
+        sizes = (20, 20, 20, 5)
         inputs = inputs_of(kind, normal, sizes, features, hidden, out)
         plain = forward_and_backward(cpu, kind, inputs, sizes)
         guarded = forward_and_backward(cpu, kind, inputs, sizes, ends_at_guard)

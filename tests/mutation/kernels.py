@@ -95,7 +95,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 SMALL = {
     "conv": {"_SUM_BYTES": 1},
-    "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2},
+    "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2, "_PACKED": 0},
 }  # so that small arrays are divided, too
 
 

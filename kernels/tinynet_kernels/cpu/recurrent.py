@@ -19,10 +19,12 @@ from . import simd
 from .arrays import Array, contiguous
 from .gemm import ROWS, VECTORS, outer_rows
 from .jit import inner, kernel
+from .linear import linear_forward, linear_grad_bias, linear_grad_input, linear_grad_weight
 from .memory import empty, zeros
 from .vmath import sigmoid, tanh
 
 _ROWS = 64  # of a block of a product: a multiple of every tile's height
+_PACKED = 64  # rows of a product from which it is worth while to pack a matrix for it
 _FEW = 16  # rows of a product that stay in the first cache until they are written
 _CHUNK = 128  # of a sum: 128 rows of a panel are 24 KiB, and stay in the first cache
 Gradients = list[Array | None]
@@ -209,7 +211,9 @@ def _pack_transposed(w, rows, width, lo, panels, at, columns):  # type: ignore[n
 
 
 def affine(x: Array, w: Array, transposed: bool, b: Array | None = None) -> Array:
-    """x (M, k) · op(w) (k, n) + b: parallel over blocks of 64 rows."""
+    """x (M, k) · op(w) (k, n) + b: parallel over blocks of 64 rows; by BLAS where there are too few to pack w for."""
+    if len(x) < _PACKED:
+        return linear_forward(x, w, b) if transposed else linear_grad_input(x, w)
     k, n = w.shape[::-1] if transposed else w.shape
     y = empty((len(x), n), x.dtype)
     bias = np.zeros(n, x.dtype) if b is None else contiguous(b)
@@ -246,8 +250,10 @@ def weight_gradients(da: Array, *xs: Array) -> list[Array]:
     """daᵀ (M, N) · x (N, n) for one or two x, and the sums of da's columns (M,).
 
     Parallel over blocks of 64 rows of the results; N is summed in chunks of 128 rows, in order, the sums of columns in
-    float64.
+    float64. BLAS computes the products where there are few rows.
     """
+    if len(da) < _PACKED:
+        return [*(linear_grad_weight(da, x) for x in xs), linear_grad_bias(da)]
     dws = [zeros((da.shape[1], x.shape[1]), x.dtype) for x in xs]
     db = zeros((da.shape[1],), da.dtype)
     if da.size:
