@@ -13,7 +13,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 FAMILIES = (
-    "matmul", "conv", "pool", "norm", "softmax", "attention", "elementwise", "embedding", "optim", "engine", "steps",
+    "matmul", "conv", "pool", "norm", "softmax", "attention", "elementwise", "embedding", "recurrent", "optim", "engine",
+    "steps",
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ TABLE: dict[str, str] = {
     "ops.linalg": "bmm dot einsum matmul mm mv outer",
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
     "ops.dropout": "dropout",
+    "ops.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
 }
 ALIASES = {
     "bool": ("dtypes", "bool_"),

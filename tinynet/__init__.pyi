@@ -197,6 +197,14 @@ from .ops.activation import sigmoid as sigmoid
 from .ops.activation import softmax as softmax
 from .ops.activation import tanh as tanh
 from .ops.dropout import dropout as dropout
+from .ops.recurrent import gru as gru
+from .ops.recurrent import gru_cell as gru_cell
+from .ops.recurrent import lstm as lstm
+from .ops.recurrent import lstm_cell as lstm_cell
+from .ops.recurrent import rnn_relu as rnn_relu
+from .ops.recurrent import rnn_relu_cell as rnn_relu_cell
+from .ops.recurrent import rnn_tanh as rnn_tanh
+from .ops.recurrent import rnn_tanh_cell as rnn_tanh_cell
 from .dtypes import bool_ as bool
 from .dtypes import float16 as half
 from .dtypes import float32 as float

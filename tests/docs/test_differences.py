@@ -113,7 +113,7 @@ def test_missing_names_are_missing():
     names = re.findall(r"`tinynet\.(\w+)`", paragraph)
     assert len(names) > 5
     there = [name for name in names if hasattr(tinynet, name)]
-    layers = [name for name in ("LSTM", "BCELoss") if hasattr(tinynet.nn, name)]
+    layers = [name for name in ("BCELoss",) if hasattr(tinynet.nn, name)]
     assert there + layers == [], "docs/differences.md calls these missing: take them off its list"
 
 

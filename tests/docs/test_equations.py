@@ -321,6 +321,38 @@ def test_e11_average_pooling(seed, batch, channels, kernel, step):
     close(t.grad, dx)
 
 
+# E14, E15: the recurrent network
+
+
+@few
+@given(seed=seeds, relu=st.booleans(), steps=sizes, batch=sizes, features=sizes, hidden=sizes, outputs=sizes)
+def test_e14_e15_recurrent(seed, relu, steps, batch, features, hidden, outputs):
+    X, W, b, V, c, start = normal(
+        seed, (steps, batch, features), (hidden, hidden + features), (hidden,), (outputs, hidden), (outputs,),
+        (1, batch, hidden),
+    )  # fmt: skip
+    f = (lambda v: np.maximum(v, 0)) if relu else np.tanh
+    H, Y = np.empty((steps, batch, hidden)), np.empty((steps, batch, outputs))
+    for n in range(batch):
+        h = start[0, n]
+        for t in range(steps):
+            h = H[t, n] = f(W @ np.concatenate([h, X[t, n]]) + b)  # E14
+            Y[t, n] = f(V @ h + c)  # E15
+    network = tinynet.nn.RNN(features, hidden, nonlinearity="relu" if relu else "tanh", dtype=tinynet.float64)
+    weights = {
+        "weight_hh_l0": W[:, :hidden],
+        "weight_ih_l0": W[:, hidden:],
+        "bias_hh_l0": b / 4,
+        "bias_ih_l0": 3 * b / 4,
+    }
+    network.load_state_dict({name: tinynet.tensor(w.copy()) for name, w in weights.items()})
+    found, last = network(tinynet.tensor(X), tinynet.tensor(start))
+    close(found, H)
+    close(last, H[-1:])
+    activation = F.relu if relu else F.tanh
+    close(activation(F.linear(found, *map(tinynet.tensor, (V, c)))), Y)
+
+
 # E23: losses
 
 

@@ -75,6 +75,15 @@ for dtype in map(np.dtype, sys.argv[2:]):
         see(y, lse, *k.attention_backward(dy, q, key, value, None, y, lse, **o)[:3])
     see(k.embedding_backward(normal(3000, 200), rng.integers(0, 50, 3000), num_embeddings=50, padding_idx=None,
         scale_grad_by_freq=False))
+    r = dict(sizes=(40,) * 9 + (17,) * 4, reverse=True)
+    for gates, kind in ((4, "lstm"), (3, "gru"), (1, "rnn")):
+        states = [normal(40, 30) for _ in range(1 + (kind == "lstm"))]
+        inputs = [normal(428, 25), *states, normal(30 * gates, 25), normal(30 * gates, 30), normal(30 * gates), None]
+        inputs, o = inputs + [None] * (kind == "lstm"), r | (dict(relu=False) if kind == "rnn" else {})
+        outputs, cache = getattr(k, kind + "_forward")(*inputs, **o)
+        needs = [i is not None for i in inputs]
+        back = getattr(k, kind + "_backward")(*outputs, *inputs, cache, needs=needs, **o)
+        see(*outputs, *(g for g in back if g is not None))
     v = normal(301, 1003) ** 2
     more = [normal(1003) ** 2 for _ in "pmv"]
     table = k.Table([[x, more[0]], [normal(301, 1003), more[1]], [v, more[2]]], [np.zeros((), np.float32) for _ in "ab"])

@@ -121,6 +121,17 @@ def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
     return tile
 
 
+def outer_rows(
+    rows: int, vectors: int, x: Array, xo: int, offsets: Array, oo: int, lines: int, size: int, line: int, b: Array,
+    bo: int, ldb: int, t: Array, to: int, ldt: int,
+) -> None:  # fmt: skip
+    n = lanes(x.dtype) * vectors
+    for i in range(rows):
+        start = xo + offsets[oo + i]
+        for p in range(size):
+            t[to + i * ldt : to + i * ldt + n] += x[start + p] * b[bo + p * ldb : bo + p * ldb + n]
+
+
 def outer_vectors(left: int) -> int:
     return min(left, 1)  # again, so that there are several
 
@@ -169,7 +180,8 @@ SIMD = {
 }  # fmt: skip
 GEMM = {
     "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,
-    "outer_tile": outer_tile, "outer_vectors": outer_vectors, "make_product_tile": make_product_tile,
+    "outer_tile": outer_tile, "outer_rows": outer_rows, "outer_vectors": outer_vectors,
+    "make_product_tile": make_product_tile,
 }  # fmt: skip
 WINOGRAD = {
     "winograd_input": winograd_input, "winograd_output": winograd_output, "winograd_gradient": winograd_gradient,

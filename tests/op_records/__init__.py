@@ -19,6 +19,7 @@ FAMILIES = [
     "attention",
     "loss",
     "dropout_embedding",
+    "recurrent",
     "creation_random",
 ]
 

@@ -98,7 +98,11 @@ class Fused:
             return self.gradients(dz, args, None, needs, **node.options)
         from .engine import grad
 
-        y = self.definition(*args, **node.options)
+        y, dz = self.weighted(self.definition(*args, **node.options), dz)
         wanted = [a for a, need in zip(args, needs, strict=True) if need]
         found = iter(grad(y, wanted, dz, create_graph=True, allow_unused=True))
         return [next(found) if need else None for need in needs]
+
+    def weighted(self, y: Any, dz: Any) -> tuple[Any, Any]:
+        """What is differentiated, with its gradient."""
+        return y, dz

@@ -55,6 +55,7 @@ def steps() -> list[tuple[str, Callable[[], None]]]:
             found.append((name, lambda network=network, shape=shape, batch=batch: _train(network, shape, batch)))  # type: ignore[misc]
     for batch in BATCHES:
         found.append(("text", lambda batch=batch: _text(batch)))  # type: ignore[misc]
+        found.append(("recurrent", lambda batch=batch: _recurrent(batch)))  # type: ignore[misc]
         found.append(("losses", lambda batch=batch: _losses(batch)))  # type: ignore[misc]
     return found
 
@@ -89,6 +90,12 @@ def _text(batch: int) -> None:
     nn.functional.cross_entropy(model(hidden), y, label_smoothing=0.1).backward()
     for optimizer in _optimizers([*table.parameters(), *model.parameters()]):
         optimizer.step()
+
+
+def _recurrent(batch: int) -> None:
+    for kind in (nn.RNN, nn.LSTM, nn.GRU):
+        y, _ = kind(64, 64)(randn(16, batch, 64, requires_grad=True))
+        y.sum().backward()
 
 
 def _losses(batch: int) -> None:

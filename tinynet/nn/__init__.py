@@ -42,6 +42,8 @@ from .position import (
     alibi_bias,
     apply_rotary,
 )
+from .recurrent import GRU, LSTM, RNN, RNNBase
+from .recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .transformer import (
     Transformer,
     TransformerDecoder,

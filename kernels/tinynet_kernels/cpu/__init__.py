@@ -49,6 +49,9 @@ from .pool_max import (
     max_pool_indices,
 )
 from .random import philox_u32
+from .recurrent import rnn_backward, rnn_forward
+from .recurrent_gru import gru_backward, gru_forward
+from .recurrent_lstm import lstm_backward, lstm_forward
 from .reduce import deviations_last, moments_last, sum_last
 from .row_norm import group_norm_backward, group_norm_forward, layer_norm_backward, layer_norm_forward
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
@@ -91,6 +94,8 @@ __all__ = [
     "get_num_threads",
     "group_norm_backward",
     "group_norm_forward",
+    "gru_backward",
+    "gru_forward",
     "layer_norm_backward",
     "layer_norm_forward",
     "linear_forward",
@@ -99,6 +104,8 @@ __all__ = [
     "linear_grad_weight",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_forward",
     "matmul",
     "max_pool_backward",
     "max_pool_forward",
@@ -111,6 +118,8 @@ __all__ = [
     "philox_u32",
     "relu_backward",
     "relu_forward",
+    "rnn_backward",
+    "rnn_forward",
     "set_num_threads",
     "sgd_step_",
     "sigmoid_backward",

@@ -174,6 +174,7 @@ def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
 _dot_8x3, _dot_8x2, _dot_8x1 = (make_dot_tile(8, vectors) for vectors in (3, 2, 1))
 _dot_4x3, _dot_4x1, _dot_2x3, _dot_1x3 = (make_dot_tile(*size) for size in ((4, 3), (4, 1), (2, 3), (1, 3)))
 _outer_1, _outer_2, _outer_3 = (make_outer_tile(ROWS[0], vectors) for vectors in (1, 2, 3))
+_outer_4x3, _outer_2x3, _outer_1x3 = (make_outer_tile(rows, 3) for rows in (4, 2, 1))
 
 
 @inner
@@ -212,3 +213,16 @@ def outer_tile(vectors, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to
         _outer_2(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
     else:
         _outer_1(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+
+
+@inner
+def outer_rows(rows, vectors, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt):  # type: ignore[no-untyped-def]
+    """`outer_tile` of any height in ROWS; the lower ones compute, and add to, 3 vectors where fewer are asked for."""
+    if rows == ROWS[0]:
+        outer_tile(vectors, x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+    elif rows == 4:
+        _outer_4x3(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+    elif rows == 2:
+        _outer_2x3(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
+    else:
+        _outer_1x3(x, xo, offsets, oo, lines, size, line, b, bo, ldb, t, to, ldt)
