@@ -78,7 +78,7 @@ class _NumPy:
 GIVEN: dict[str, dict[str, Any]] = {
     "numba": {"prange": range},
     "jit": {"kernel": plain_kernel, "inner": plain_inner},
-    "blas": {"gemm": gemm, "gemm_address": lambda dtype: 0},
+    "blas": {"gemm": gemm, "gemm_address": lambda dtype: 1},
     "arrays": vars(arrays),
     "simd": vectors.SIMD,
     "gemm": vectors.GEMM,

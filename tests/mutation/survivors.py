@@ -45,7 +45,6 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel conv.conv_grad_weight: max(1, min(channels, _SUM_BYTES", "how finely the work is divided"),
     ("kernel conv.conv_grad_weight: min(channels, _SUM_BYTES", "how finely the work is divided"),
     ("kernel conv.conv_grad_weight: 0 → 1 #3", "which layout of the source is cheaper, no other than both are right"),
-    ("kernel conv.conv_grad_weight: -part * per_channel // gemm.ROWS[0] →", "a table longer than is needed"),
     ("kernel conv._grad_weight: (worker + 1) * chunks → chunks", "there is one worker"),
     ("kernel conv._turn: min(lanes, pixels - p) → pixels - p", "the plain form of a vector has room for more"),
     ("kernel conv._outer: columns // lanes - v →", "the plain form takes one vector at a time"),

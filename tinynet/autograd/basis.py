@@ -56,11 +56,7 @@ overwrite: Primitive = Primitive(
 
 # x, and the gradient of x, with an edge to `like` of the same shape, which gets zeros: it requires a gradient if that does
 anchor: Primitive = Primitive(
-    "anchor",
-    lambda x, like: x,
-    promote=None,
-    dx=lambda dz, like: anchor(dz, like),
-    dlike=lambda dz: zeros_like(dz),
+    "anchor", lambda x, like: x, promote=None, dx=lambda dz, like: anchor(dz, like), dlike=lambda dz: zeros_like(dz)
 )
 
 clone: Primitive = Primitive("clone", lambda x: x.copy(), promote=None, dx=lambda dz: dz)

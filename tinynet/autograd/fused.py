@@ -73,9 +73,8 @@ class Fused:
         if modes.recording:
             edges = tuple([None if a is None else current_node(a) for a in args])
             if edges.count(None) < len(edges):
-                cells = tuple([None if a is None else a.memory for a in args])
-                if self.holds_output:
-                    cells = (*cells, y.memory)
+                held = (*args, y) if self.holds_output else args
+                cells = tuple([None if a is None else a.memory for a in held])
                 y.node = Node(self, edges, (*arrays, cache), cells, options, array)
         return y, cache
 
