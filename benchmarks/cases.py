@@ -230,7 +230,8 @@ def training_step(
 
         return Program(run, values)
 
-    options.setdefault("tolerance", 2e-3)
+    # Within rounding of its kink a ReLU or a maximum may go the other way than in float64, and the gradient jumps.
+    options.setdefault("tolerance", 2e-2)
     return Case(name, build, **options)
 
 

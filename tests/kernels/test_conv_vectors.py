@@ -73,6 +73,21 @@ def test_one_tap(cpu, close, normal, case):
     check(cpu, close, normal, *case)
 
 
+@st.composite
+def one_channel(draw):
+    """One input channel a group, one filter or a few of it."""
+    shape, weights, options = draw(wide())
+    groups = draw(st.integers(2, 5))
+    filters = groups * draw(st.integers(1, 3))
+    return (shape[0], groups, *shape[2:]), (filters, 1, *weights[2:]), {**options, "groups": groups}
+
+
+@settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=QUIET)
+@given(case=one_channel())
+def test_one_channel(cpu, close, normal, case):
+    check(cpu, close, normal, *case)
+
+
 @settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=QUIET)
 @given(case=few())
 def test_columns(cpu, close, normal, case):
@@ -138,10 +153,12 @@ def test_winograd_rounds_little_more_than_the_direct_sum(cpu):
         ((2, 1, 28, 28), (6, 1, 5, 5), 1, 2),
         ((2, 1, 40, 40), (6, 1, 3, 3), 2, 1),
         ((2, 4, 9, 9), (8, 4, 3, 3), 3, 1),
+        ((2, 3, 9, 9), (3, 1, 3, 3), 1, 1),
+        ((2, 3, 9, 37), (6, 1, 3, 5), 2, 1),
     ],
 )
 def test_nothing_is_touched_behind_any_array(cpu, monkeypatch, close, normal, shape, weights, stride, padding):
-    from tinynet_kernels.cpu import conv, conv_columns, conv_pointwise, conv_winograd
+    from tinynet_kernels.cpu import conv, conv_columns, conv_depthwise, conv_pointwise, conv_winograd
 
     def filled(shape, dtype):
         array = guarded(shape, dtype)
@@ -153,12 +170,13 @@ def test_nothing_is_touched_behind_any_array(cpu, monkeypatch, close, normal, sh
         array[...] = 0
         return array
 
-    for module in (conv, conv_columns, conv_pointwise, conv_winograd):
+    for module in (conv, conv_columns, conv_depthwise, conv_pointwise, conv_winograd):
         monkeypatch.setattr(module, "empty", filled)
         monkeypatch.setattr(module, "contiguous", ends_at_guard)
-        if module is not conv_pointwise:
+        if module not in (conv_depthwise, conv_pointwise):
             monkeypatch.setattr(module, "zeros", zeros)
-    options = {"stride": (stride, stride), "padding": (padding, padding), "dilation": (1, 1), "groups": 1}
+    groups = shape[1] // weights[1]
+    options = {"stride": (stride, stride), "padding": (padding, padding), "dilation": (1, 1), "groups": groups}
     check(cpu, close, normal, shape, weights, options)
 
 

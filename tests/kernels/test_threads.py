@@ -29,14 +29,21 @@ for dtype in map(np.dtype, sys.argv[2:]):
     dy = normal(333, 190)
     see(k.linear_grad_weight(dy, a), k.linear_grad_input(dy, b.T), k.linear_grad_bias(normal(3333, 190)))
     o = dict(stride=(1, 1), padding=(1, 1), dilation=(1, 1))
-    full = normal(9, 8, 30, 30), normal(12, 8, 3, 3), 1
+    full = normal(9, 8, 30, 30), normal(20, 8, 3, 3), 1
+    few = normal(9, 2, 30, 30), normal(4, 2, 3, 3), 1
     winograd = normal(9, 20, 30, 30), normal(18, 20, 3, 3), 1
     depthwise = normal(9, 16, 30, 30), normal(16, 1, 3, 3), 16
-    for x, w, groups in (full, winograd, depthwise):
+    for x, w, groups in (full, few, winograd, depthwise):
         y = k.conv_forward(x, w, None, groups=groups, **o)
         dy = normal(*y.shape)
         see(y, k.conv_grad_input(dy, w, input_size=(30, 30), groups=groups, **o), k.conv_grad_bias(dy))
         see(k.conv_grad_weight(dy, x, kernel_size=(3, 3), groups=groups, **o))
+    for x, w in ((normal(9, 8, 30, 30), normal(300, 8, 1, 1)), (normal(9, 8, 12, 12), normal(20, 8, 5, 5))):
+        y = k.conv_forward(x, w, None, groups=1, **(o | dict(padding=(0, 0))))
+        dy = normal(*y.shape)
+        see(y, k.conv_grad_input(dy, w, input_size=x.shape[2:], groups=1, **(o | dict(padding=(0, 0)))))
+        see(k.conv_grad_weight(dy, x, kernel_size=w.shape[2:], groups=1, **(o | dict(padding=(0, 0)))))
+    x, w = full[:2]
     p = dict(kernel_size=(3, 3), stride=(2, 2), padding=(1, 1))
     y, i = k.max_pool_forward(x, output_size=(15, 15), dilation=(1, 1), **p)
     see(y, i, k.max_pool_backward(y, i, input_size=(30, 30), dilation=(1, 1), **p))
@@ -71,8 +78,8 @@ for dtype in map(np.dtype, sys.argv[2:]):
     for heads in (1, 9):
         q, key, value, dy = (normal(heads, 150, 32) for _ in "qkvd")
         o = dict(scale=0.2, causal=heads == 1, dropout=(5, 1, 2**31, 0.5))
-        y, lse = k.attention_forward(q, key, value, None, **o)
-        see(y, lse, *k.attention_backward(dy, q, key, value, None, y, lse, **o)[:3])
+        out, lse = k.attention_forward(q, key, value, None, **o)
+        see(out, lse, *k.attention_backward(dy, q, key, value, None, out, lse, **o)[:3])
     see(k.embedding_backward(normal(3000, 200), rng.integers(0, 50, 3000), num_embeddings=50, padding_idx=None,
         scale_grad_by_freq=False))
     r = dict(sizes=(40,) * 9 + (17,) * 4, reverse=True)

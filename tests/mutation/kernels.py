@@ -96,6 +96,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 SMALL = {  # so that small arrays are divided, too
     "conv": {"_SUM_BYTES": 1},
+    "conv_columns": {"_PIXELS": 6},
     "attention_tiles": {"KEYS": 4},
     "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2, "_PACKED": 0},
 }

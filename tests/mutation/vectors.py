@@ -12,7 +12,8 @@ Array = np.ndarray[Any, Any]
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float64)  # transposed, as it is applied
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float64)
 
-ROWS = (2, 1)  # low tiles, and
+ROWS = (2, 1)  # low tiles,
+TAPS = 2  # few taps, and
 WIDTH = 4  # narrow vectors, of two float64: then small arrays take several
 
 
@@ -46,6 +47,11 @@ def sum_taps(
                 if 0 <= j < count:
                     total[i] += x[xo + r * line + q * tap + j]
     y[yo : yo + width] = total
+
+
+def move_apart(x: Array, xo: int, y: Array, yo: int, count: int) -> None:
+    for i in range(count):
+        y[yo + 2 * i] = x[xo + i]
 
 
 def put(t: Array, to: int, add: Any, y: Array, yo: int, count: int) -> None:
@@ -132,6 +138,16 @@ def outer_rows(
             t[to + i * ldt : to + i * ldt + n] += x[start + p] * b[bo + p * ldb : bo + p * ldb + n]
 
 
+def tap_tile(
+    x: Array, xo: int, offsets: Array, oo: int, lines: int, size: int, line: int, y: Array, yo: int, t: Array, to: int
+) -> None:
+    right = np.array([y[yo + r * size : yo + (r + 1) * size] for r in range(lines)]).reshape(-1)
+    for i in range(TAPS):
+        start = xo + offsets[oo + i]
+        left = np.array([x[start + r * line : start + r * line + size] for r in range(lines)]).reshape(-1)
+        t[to + i * lanes(x.dtype)] += left @ right
+
+
 def outer_vectors(left: int) -> int:
     return min(left, 1)  # again, so that there are several
 
@@ -175,13 +191,14 @@ def weights(s: Array, ds: Array, count: int, vectors: int, lse: Array, mean: Arr
 
 
 SIMD = {
-    "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even, "sum_taps": sum_taps, "put": put,
+    "width": lambda: WIDTH, "lanes": lanes, "move": move, "move_even": move_even,
+    "move_apart": move_apart, "sum_taps": sum_taps, "put": put,
     "transpose": transpose, "split": split, "pair_max": pair_max, "pair_scatter": pair_scatter,
 }  # fmt: skip
 GEMM = {
     "ROWS": ROWS, "VECTORS": gemm.VECTORS, "split_rows": split_rows, "dot_tile": dot_tile,
     "outer_tile": outer_tile, "outer_rows": outer_rows, "outer_vectors": outer_vectors,
-    "make_product_tile": make_product_tile,
+    "make_product_tile": make_product_tile, "TAPS": TAPS, "tap_tile": tap_tile,
 }  # fmt: skip
 WINOGRAD = {
     "winograd_input": winograd_input, "winograd_output": winograd_output, "winograd_gradient": winograd_gradient,

@@ -17,7 +17,7 @@ from . import conv_depthwise as depthwise
 from . import conv_plan, gemm, simd, threads
 from . import conv_pointwise as pointwise
 from . import conv_winograd as winograd
-from .arrays import Array, contiguous, optional, product, triple
+from .arrays import Array, contiguous, product, triple
 from .conv_plan import Ints, Plan
 from .conv_source import fill
 from .gemm import dot_tile, outer_tile, outer_vectors
@@ -51,11 +51,6 @@ def conv_forward(
     images, channels, filters = x.shape[0], w.shape[1], w.shape[0]
     taps = product(kernel_size)
     work = y.size * (channels * taps + 1) // 8
-    if channels == 1 and groups > 1:
-        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
-        flat = (contiguous(x).reshape(-1), contiguous(w).reshape(-1), optional(b, x), y.reshape(-1))
-        depthwise.forward(work, *flat, images, filters, filters // groups, *geometry)
-        return y
     if pointwise.serves(kernel_size, padding, out, channels, groups):
         pointwise.forward(work, x, w, b, y, stride=stride, groups=groups)
         return y
@@ -87,12 +82,6 @@ def conv_grad_input(
         return zeros(shape, dy.dtype)
     taps = product(kernel_size)
     work = dy.size * channels * taps // 8
-    if channels == 1 and groups > 1:
-        dx = zeros(shape, dy.dtype)
-        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
-        flat = (contiguous(dy).reshape(-1), contiguous(w).reshape(-1), dx.reshape(-1))
-        depthwise.grad_input(work, *flat, images, groups, filters // groups, *geometry)
-        return dx
     dx = empty(shape, dy.dtype)
     if pointwise.serves(kernel_size, padding, out, channels, groups):
         pointwise.grad_input(work, dy, w, dx, stride=stride, groups=groups)
@@ -131,11 +120,6 @@ def conv_grad_weight(
     taps = channels * product(kernel_size)
     work = dy.size * taps // 8
     dw = empty(shape, dy.dtype)
-    if channels == 1 and groups > 1:
-        geometry = _geometry(size, kernel_size, stride, padding, dilation, out)
-        flat = (contiguous(dy).reshape(-1), contiguous(x).reshape(-1))
-        depthwise.grad_weight(work, *flat, dw.reshape(-1), images, filters, filters // groups, *geometry)
-        return dw
     if pointwise.serves(tuple(kernel_size), padding, out, channels, groups):
         pointwise.grad_weight(work, dy, x, dw, stride=stride, groups=groups)
         return dw
@@ -143,12 +127,16 @@ def conv_grad_weight(
     if winograd.serves(tuple(kernel_size), stride, dilation, channels, rows, dy.dtype.itemsize):
         winograd.grad_weight(work, dy, x, dw, padding=padding, groups=groups)
         return dw
-    if by_columns.serves_weight(out, rows, taps, lanes):
+    lone = channels == 1 and groups > 1
+    if not lone and by_columns.serves_weight(out, rows, taps, lanes):
         by_columns.grad_weight(work, dy, x, dw, _taken(tuple(kernel_size), stride, padding, dilation), groups)
         return dw
     plan = conv_plan.forward_plan(
         size, kernel_size, stride, padding, dilation, out, channels, 0, images * groups, dy.dtype.itemsize
     )
+    if lone:
+        depthwise.grad_weight(work, dy, x, dw, plan, _SLACK)
+        return dw
     columns = -(-rows // lanes) * lanes
     per_channel = product(kernel_size)
     part = max(1, min(channels, _SUM_BYTES // (per_channel * columns * dy.dtype.itemsize)))
@@ -186,13 +174,6 @@ def conv_grad_bias(dy: Array) -> Array:
     if dy.size:
         _channel_sums(dy.size, contiguous(dy).reshape(dy.shape[0], dy.shape[1], -1), db)
     return db
-
-
-def _geometry(
-    size: Ints, kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
-) -> tuple[Ints, ...]:
-    """The six tuples that depthwise kernels take, each over three axes."""
-    return triple(size, 1), *_taken(kernel_size, stride, padding, dilation), triple(out, 1)
 
 
 def _taken(kernel_size: Ints, stride: Ints, padding: Ints, dilation: Ints) -> tuple[Ints, ...]:
@@ -318,6 +299,8 @@ def _store(t, to, y, yo, v, vectors, starts, pieces, step, lanes):  # type: igno
             source, place = to + j * lanes + pieces[piece, 0], yo + pieces[piece, 2]
             if step == 1:
                 simd.move(t, source, y, place, pieces[piece, 1])
+            elif step == 2:
+                simd.move_apart(t, source, y, place, pieces[piece, 1])
             else:
                 for lane in range(pieces[piece, 1]):
                     y[place + lane * step] = t[source + lane]

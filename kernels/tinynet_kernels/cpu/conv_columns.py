@@ -14,14 +14,15 @@ from numba import prange
 from . import simd, threads
 from .arrays import Array, contiguous, product, triple
 from .blas import gemm, gemm_address
-from .conv_depthwise import inside
 from .conv_plan import Ints
+from .conv_source import inside
 from .jit import inner, kernel
 from .memory import empty, zeros
 
 _NUMBERS = 1 << 16  # in the columns of an image: half of a usual L2 cache
 _ROW = 3  # what it costs to add a row of pixels, in operations on vectors
 _BLAS = 1.25  # time of a product by BLAS over that of tiles that waste nothing
+_TAPS, _PIXELS = 64, 256  # few, and many
 _PIECES = 8  # chunks of images of the weight's gradient, each with its own sum
 
 
@@ -35,7 +36,7 @@ def serves_input(size: Ints, stride: Ints, out: Ints, filters: int, per_group: i
 def serves_weight(out: Ints, filters: int, per_group: int, lanes: int) -> bool:
     """Whether so few filters and taps that most lanes of a tile would be empty meet so many pixels that BLAS is quick."""
     pixels = product(out)
-    return filters <= lanes and per_group <= 64 <= pixels // 4 and pixels * per_group <= _NUMBERS
+    return filters <= lanes and per_group <= _TAPS and pixels >= _PIXELS and pixels * per_group <= _NUMBERS
 
 
 def grad_input(work: int, dy: Array, w: Array, dx: Array, geometry: tuple[Ints, ...], groups: int) -> None:

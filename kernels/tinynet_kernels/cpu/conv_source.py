@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import simd
-from .conv_depthwise import inside
 from .jit import inner
 
 
@@ -52,6 +51,17 @@ def fill(x, xo, channels, size, buffer, source, axis, start, clean):  # type: ig
                             buffer[to + k] = x[line + step * k]
                         line += down
                         to += width
+
+
+@inner
+def inside(ow, run, first, stride, width):  # type: ignore[no-untyped-def]
+    """Of the output positions ow … ow + run − 1, the range [lo, hi) whose input `first + ow·stride` lies inside."""
+    lo, hi = ow, ow + run
+    if first < 0:
+        lo = min(max(lo, (stride - 1 - first) // stride), hi)
+    last = width - 1 - first
+    hi = max(min(hi, last // stride + 1), lo) if last >= 0 else lo
+    return lo, hi
 
 
 @inner

@@ -5,6 +5,7 @@ their speed. Two tiles serve both, and a third plain products of blocks:
 
     dot_tile    t[i, v] = Σ_k a[k, i] · x[base[v] + offset[k]]    vectors along pixels (or columns)
     outer_tile  t[i, v] += Σ_p x[base[i] + p] · b[p, v]           vectors along channels
+    tap_tile    t[i] += Σ_p x[base[i] + p] · y[p]                 vectors along pixels, summed in lanes
     product     c[i, v] (+)= Σ_k a[i, k] · b[k, v]                a by rows or by columns
 
 Nothing here checks bounds: a tile reads whole vectors.
@@ -169,6 +170,43 @@ def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
         return signature, codegen
 
     return tile
+
+
+TAPS = 5
+"""Taps that `tap_tile` takes at once: 9, 25, 27 and 49 leave few of them idle."""
+
+
+@emitted
+def tap_tile(typingctx, x, xo, offsets, oo, lines, size, line, y, yo, t, to):  # type: ignore[no-untyped-def]
+    """t[to + i·lanes + l] += Σ_{r < lines, v} x[xo + offsets[oo + i] + r·line + p] · y[yo + r·size + p], p = v·lanes + l."""
+    signature = types.void(x, xo, offsets, oo, lines, size, line, y, yo, t, to)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = Emitter(context, builder, signature, args)
+        vector = e.vector_type(0)
+        table, right, size = e.data(2, e.number(3)), e.data(7, e.number(8)), e.number(5)
+        offsets = [builder.load(builder.gep(table, [ir.Constant(I64, i)])) for i in range(TAPS)]
+        pointers = [e.data(0, builder.add(e.number(1), offset)) for offset in offsets]
+        places = [e.data(9, builder.add(e.number(10), ir.Constant(I64, i * vector.count))) for i in range(TAPS)]
+
+        def across(r, outer):  # type: ignore[no-untyped-def]
+            start, first = builder.mul(r, e.number(6)), builder.mul(r, size)
+
+            def along(v, acc):  # type: ignore[no-untyped-def]
+                p = builder.mul(v, ir.Constant(I64, vector.count))
+                left = builder.sub(size, p)
+                ys = e.load_some(builder.gep(right, [builder.add(first, p)]), vector, left)
+                at = [builder.gep(pointer, [builder.add(start, p)]) for pointer in pointers]
+                return [e.fma(e.load_some(a, vector, left), ys, total) for a, total in zip(at, acc, strict=True)]
+
+            return e.loop(e.vectors_of(size, vector), outer, along)
+
+        sums = e.loop(e.number(4), [e.load(place, vector) for place in places], across)
+        for place, total in zip(places, sums, strict=True):
+            e.store(total, place)
+        return context.get_dummy_value()
+
+    return signature, codegen
 
 
 _dot_8x3, _dot_8x2, _dot_8x1 = (make_dot_tile(8, vectors) for vectors in (3, 2, 1))

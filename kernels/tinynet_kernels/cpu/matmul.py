@@ -42,8 +42,8 @@ def product_into(
     """c (batch, m, n) = op(a) op(b) + bias; the one compiled product that matmul and linear share."""
     flat_bias = np.empty(0, c.dtype) if bias is None else contiguous(bias)
     by_rows, step = m >= n, max(m, n)
-    if batch < 16:  # enough blocks for 16 threads; the cut depends on shapes alone
-        step = max(64, -(-step // 16))
+    if batch < 16:  # the cut depends on shapes alone; BLAS packs the other operand anew for each block
+        step = -(-step // max(2 if step >= 128 else 1, min(8, step // 256)))
     _product(
         batch * m * n * (k + 1) // 8, gemm_address(c.dtype), ta, tb, batch, m, n, k,
         a.reshape(-1), b.reshape(-1), flat_bias, c.reshape(-1), by_rows, step,

@@ -104,13 +104,14 @@ class Emitter:
 
     def store_range(self, value: Any, pointer: Any, low: Any, high: Any) -> None:
         """Store the numbers low … high − 1 at their places behind `pointer`, and nothing else."""
-        self._store(value, pointer, self._range(value.type, low, high))
+        self.store_where(value, pointer, self._range(value.type, low, high))
 
     def store_some(self, value: Any, pointer: Any, count: Any) -> None:
         """Store the first `count` numbers, and nothing else."""
-        self._store(value, pointer, self.mask(value.type, count))
+        self.store_where(value, pointer, self.mask(value.type, count))
 
-    def _store(self, value: Any, pointer: Any, mask: Any) -> None:
+    def store_where(self, value: Any, pointer: Any, mask: Any) -> None:
+        """Store the lanes of the mask, and nothing else."""
         place = self.builder.bitcast(pointer, value.type.as_pointer())
         args = [value, place, self._alignment(value.type), mask]
         self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
@@ -205,6 +206,27 @@ def move(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
         left = builder.sub(count, at)
         with builder.if_then(builder.icmp_signed(">", left, ir.Constant(I64, 0))):
             e.store_some(e.load_some(builder.gep(source, [at]), vector, left), builder.gep(target, [at]), left)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@emitted
+def move_apart(typingctx, x, xo, y, yo, count):  # type: ignore[no-untyped-def]
+    """y[yo + 2i] = x[xo + i] for i in range(count), count <= lanes; touches nothing else."""
+    signature = types.void(x, xo, y, yo, count)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        e = Emitter(context, builder, signature, args)
+        vector, count = e.vector_type(0), e.number(4)
+        n, target = vector.count, e.data(2, e.number(3))
+        value = e.load_some(e.data(0, e.number(1)), vector, count)
+        even = ir.Constant(ir.VectorType(ir.IntType(1), n), [1 - lane % 2 for lane in range(n)])
+        for half in range(2):
+            left = builder.sub(builder.mul(count, ir.Constant(I64, 2)), ir.Constant(I64, half * n))
+            wide = e.shuffle(value, value, [(half * n + lane) // 2 for lane in range(n)])
+            place = builder.gep(target, [ir.Constant(I64, half * n)])
+            e.store_where(wide, place, builder.and_(e.mask(vector, left), even))
         return context.get_dummy_value()
 
     return signature, codegen
