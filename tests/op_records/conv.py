@@ -103,7 +103,7 @@ SMALL: dict[int, dict[str, int]] = {
 def convs(draw: Any, n: int) -> Call:
     g = draw(conv_geometries(n, **SMALL[n], min_batch=0, named_padding=True))
     options: dict[str, Any] = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
-    if draw(st.sampled_from([False, False, False, True])):  # depthwise, one input channel a group, has other kernels
+    if draw(st.sampled_from([False, False, False, True])):  # depthwise, one input channel a group, has another kernel
         groups, filters = draw(st.integers(2, 3)), draw(st.integers(1, 2))
         x = draw(arrays((max(g.input_shape[0], 1), groups, *g.input_shape[2:])))
         return Call((x, draw(arrays((groups * filters, 1, *g.weight_shape[2:])))), {**options, "groups": groups})
