@@ -69,6 +69,26 @@ def test_unresolved_is_no_pass(run) -> None:
     result.stdout.fnmatch_lines(["gradient checks*: 1 unresolved; 21 comparisons, * of them unresolved"])
 
 
+def test_workers_share_a_seed_and_are_counted_together(run) -> None:
+    pytest.importorskip("xdist")
+    source = (
+        RIGHT
+        + """
+    @pytest.mark.parametrize("k", range(3))
+    def test_seed(grad_check, k):
+        print("the run's seed:", grad_check._run.seed)
+        grad_check(np.tanh, [X], vjp=f_vjp)
+        assert k < 2
+    """
+    )
+    result = run(source, "-p", "xdist.plugin", "-n", "2", "-rP")
+    result.assert_outcomes(passed=3, failed=1)
+    (summary,) = [line for line in result.outlines if line.startswith("gradient checks")]
+    assert "): 5 pass; " in summary
+    seed = summary.partition("--grad-seed=")[2].partition(")")[0]
+    assert {line for line in result.outlines if line.startswith("the run's seed")} == {f"the run's seed: {seed}"}
+
+
 def test_budgets(run) -> None:
     result = run(RIGHT, "--grad-budget=fast")
     result.stdout.fnmatch_lines(["gradient checks (fast, *): 2 pass; 11 comparisons*"])

@@ -57,9 +57,32 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = config.getoption("--grad-seed")
     if seed is not None and seed < 0:
         raise pytest.UsageError(f"--grad-seed: got {seed}, expected at least 0")
-    if seed is None and profile == "dev":
+    if seed is None and hasattr(config, "workerinput"):  # under pytest-xdist all workers share the controller's seed
+        seed = config.workerinput["tinynet_grad_seed"]
+    elif seed is None and profile == "dev":
         seed = int.from_bytes(os.urandom(4), "big")
     config.stash[_RUN] = Run(config.getoption("--grad-budget"), seed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist, on the controller: a worker is about to start."""
+    node.workerinput["tinynet_grad_seed"] = node.config.stash[_RUN].seed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On a worker of pytest-xdist: hand the counts to the controller."""
+    if hasattr(session.config, "workeroutput"):
+        run = session.config.stash[_RUN]
+        session.config.workeroutput["tinynet_grad_counts"] = [run.verdicts, run.comparisons, run.unresolved]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """pytest-xdist, on the controller: a worker has ended; one that crashed has no counts to give."""
+    counts = getattr(node, "workeroutput", {}).get("tinynet_grad_counts")
+    if counts is not None:
+        node.config.stash[_RUN].add_counts(*counts)
 
 
 def _derandomise() -> None:
@@ -87,11 +110,16 @@ class Run:
 
     def add(self, report: Any) -> None:
         """Count a report."""
-        self.verdicts[report.verdict] = self.verdicts.get(report.verdict, 0) + 1
-        for a in report.arguments:
-            self.comparisons += a.passed + a.failed + a.unresolved
-            self.comparisons += a.directions_passed + a.directions_failed + a.directions_unresolved
-            self.unresolved += a.unresolved + a.directions_unresolved
+        unresolved = sum(a.unresolved + a.directions_unresolved for a in report.arguments)
+        compared = sum(a.passed + a.failed + a.directions_passed + a.directions_failed for a in report.arguments)
+        self.add_counts({report.verdict: 1}, compared + unresolved, unresolved)
+
+    def add_counts(self, verdicts: dict[str, int], comparisons: int, unresolved: int) -> None:
+        """Count several reports."""
+        for verdict, count in verdicts.items():
+            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + count
+        self.comparisons += comparisons
+        self.unresolved += unresolved
 
 
 _RUN = pytest.StashKey[Run]()
