@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinynet.errors import DtypeError, OptionError
-from tinynet.testing import assert_vjp, check_grad, check_vjp, torch_adapter
+from tinynet.testing import assert_vjp, check_grad, check_jvp, check_vjp, torch_adapter
 from tinynet.testing.derivative import BASES, Direction, differentiate
 
 X = np.random.default_rng(0).normal(size=(3, 4))
@@ -177,6 +177,17 @@ def test_noise_is_unresolved_unless_allowed_for() -> None:
 
     assert check_vjp(noisy, [X], vjp=tanh_vjp).verdict == "unresolved"
     assert check_vjp(noisy, [X], vjp=tanh_vjp, atol=1e-3).verdict == "pass"
+
+
+def test_atol_is_allowed_in_the_cotangent_too() -> None:
+    def rounded(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        return np.round(dy * (1 - np.tanh(x) ** 2), 4)
+
+    report = check_vjp(np.tanh, [X], vjp=rounded)
+    assert any("not linear in the cotangent" in problem for problem in report.problems)
+    assert check_vjp(np.tanh, [X], vjp=rounded, atol=1e-4).verdict == "pass"
+    assert check_jvp(np.tanh, [X], jvp=rounded).verdict == "fail"
+    assert check_jvp(np.tanh, [X], jvp=rounded, atol=1e-4).verdict == "pass"
 
 
 def test_none_means_not_differentiable() -> None:

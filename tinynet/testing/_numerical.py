@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,18 @@ _OUTSIDE = (ValueError, ArithmeticError, IndexError, RuntimeError)  # what f may
 def default_rtol(dtypes: Sequence[np.dtype[Any]]) -> float:
     """The relative tolerance of gradients computed in these dtypes: the widest among them."""
     return max((_rtol_of(d) for d in dtypes), default=1e-7)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What the caller of a check allows: `rtol` in place of the dtypes' own, and `atol` beside it."""
+
+    rtol: float | None = None
+    atol: float = 0.0
+
+    def of(self, size: Any, dtypes: Sequence[np.dtype[Any]]) -> Any:
+        """How far results of this size, computed in these dtypes, may be apart."""
+        return (default_rtol(dtypes) if self.rtol is None else self.rtol) * size + self.atol
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynet.errors import DtypeError, OptionError
-from tinynet.testing._numerical import default_rtol, flatten
+from tinynet.testing._numerical import Tolerance, flatten
 from tinynet.testing.derivative import dense, epsilon, is_float
 from tinynet.testing.subject import BadGradient, EngineFunction, Subject
 
@@ -98,14 +98,14 @@ def check_properties(
     cotangents: Sequence[tuple[NDArray[Any] | None, ...]],
     gradients: Sequence[Gradients],
     rng: np.random.Generator,
-    rtol: float | None,
+    tolerance: Tolerance,
 ) -> tuple[list[str], list[str]]:
     """Problems and warnings of everything but the gradient's values."""
     indices = list(gradients[0])
     problems: list[str] = []
     for k, (a, b) in enumerate(zip(outputs, forward_checked(subject, args), strict=True)):
         if not same_bits(a, b):
-            _refuse_randomness(subject.name, k, a, b, rtol)
+            _refuse_randomness(subject.name, k, a, b, tolerance)
             problems.append("two calls of the function with the same arguments differ")
     for i, g in gradients[0].items():
         if g.dtype != args[i].dtype:
@@ -116,19 +116,19 @@ def check_properties(
     for i in indices:
         if not same_bits(gradients[0][i], again[0][i]):
             problems.append(f"two calls give different gradients of argument {i} for the same arguments and cotangent")
-    problems += _linearity(subject, args, outputs, cotangents[0], gradients[0], rng, rtol)
+    problems += _linearity(subject, args, outputs, cotangents[0], gradients[0], rng, tolerance)
     if isinstance(subject, EngineFunction) and indices:
-        problems += _accumulation(subject, args, cotangents[0], gradients[0], rtol)
+        problems += _accumulation(subject, args, cotangents[0], gradients[0], tolerance)
     return problems, _shared_memory(subject, args, outputs, cotangents[0], indices)
 
 
-def _refuse_randomness(name: str, k: int, a: NDArray[Any], b: NDArray[Any], rtol: float | None) -> None:
+def _refuse_randomness(name: str, k: int, a: NDArray[Any], b: NDArray[Any], tolerance: Tolerance) -> None:
     """A function that draws anew in each call has no derivative to compare with; another order of a sum has."""
     same = a.shape == b.shape and a.dtype == b.dtype
     if same and is_float(a.dtype):
-        limit = rtol or default_rtol([a.dtype])
         size = np.max(np.abs(a), where=np.isfinite(a), initial=0.0)
-        same = bool(np.allclose(a.astype(np.float64), b.astype(np.float64), limit, limit * size, equal_nan=True))
+        near = tolerance.of(np.abs(b.astype(np.float64)) + size, [a.dtype])
+        same = bool(np.isclose(a.astype(np.float64), b.astype(np.float64), 0, near, equal_nan=True).all())
     if not same:
         raise OptionError(
             f"check_vjp: {name}: two calls with the same arguments give different values of output {k}: expected a "
@@ -141,7 +141,7 @@ def _accumulation(
     args: Sequence[Any],
     us: tuple[NDArray[Any] | None, ...],
     gradients: Gradients,
-    rtol: float | None,
+    tolerance: Tolerance,
 ) -> list[str]:
     """Arguments used twice get the sum of both gradients; an argument that is not used gets none, or 0."""
     indices = list(gradients)
@@ -151,12 +151,12 @@ def _accumulation(
         problems.append("the gradient of an argument that the function does not use is not 0")
     for i, g in zip(indices, twice, strict=True):
         got = np.zeros_like(args[i]) if g is None else g
-        if not _agree(got, 2 * gradients[i].astype(np.float64), rtol, args[i].dtype):
+        if not _agree(got, 2 * gradients[i].astype(np.float64), tolerance, args[i].dtype):
             problems.append(f"the gradient of argument {i} does not add up where the function is called twice with it")
     for i in indices[:4] if len(indices) > 1 else ():
         (alone,), _ = subject.gradients(args, us, [i])
         got = np.zeros_like(args[i]) if alone is None else alone
-        if not _agree(got, gradients[i].astype(np.float64), rtol, args[i].dtype):
+        if not _agree(got, gradients[i].astype(np.float64), tolerance, args[i].dtype):
             problems.append(f"the gradient of argument {i} is another one where no other argument requires a gradient")
     pairs = [
         (i, j)
@@ -174,7 +174,7 @@ def _accumulation(
         zero = np.zeros(args[i].shape)
         total = sum((zero if g is None else g.astype(np.float64) for g in (first, second)), zero)
         scale = sum((zero if g is None else np.abs(g.astype(np.float64)) for g in (first, second)), zero)
-        if not _agree(zero if shared is None else shared, total, rtol, args[i].dtype, scale):
+        if not _agree(zero if shared is None else shared, total, tolerance, args[i].dtype, scale):
             problems.append(f"the gradient of one tensor passed as arguments {i} and {j} is not the sum of the two")
     return problems
 
@@ -182,15 +182,16 @@ def _accumulation(
 def _agree(
     got: NDArray[Any],
     expected: NDArray[Any],
-    rtol: float | None,
+    tolerance: Tolerance,
     dtype: np.dtype[Any],
     scale: NDArray[Any] | None = None,
 ) -> bool:
-    limit = rtol or default_rtol([dtype])
     with np.errstate(all="ignore"):
         size = np.abs(expected) if scale is None else scale
         size = size + np.max(size, where=np.isfinite(size), initial=0.0)
-        close = np.abs(got.astype(np.float64) - expected) <= limit * size
+        close = (
+            np.abs(got.astype(np.float64) - expected) <= tolerance.of(size, [dtype]) + 3 * tolerance.atol
+        )  # of up to four calls
         return bool((close | ~np.isfinite(expected)).all())
 
 
@@ -224,7 +225,7 @@ def _linearity(
     u1: tuple[NDArray[Any] | None, ...],
     g1: Gradients,
     rng: np.random.Generator,
-    rtol: float | None,
+    tolerance: Tolerance,
 ) -> list[str]:
     """vjp(a u1 + b u2) = a vjp(u1) + b vjp(u2), and vjp(0) = 0; a is large, so that clipping shows."""
     a, b = -24.0, 0.75
@@ -246,7 +247,8 @@ def _linearity(
             continue
         scale = abs(a) * np.abs(first[finite]).max() + abs(b) * np.abs(second[finite]).max()
         apart = np.where(finite, np.abs(mixed - a * first - b * second), 0.0)
-        if apart.max() > (rtol or default_rtol([args[i].dtype, *dtypes])) * scale + noise * epsilon(args[i].dtype):
+        limit = tolerance.of(scale, [args[i].dtype, *dtypes]) + (abs(a) + abs(b)) * tolerance.atol
+        if apart.max() > limit + noise * epsilon(args[i].dtype):
             index = tuple(int(k) for k in np.unravel_index(int(apart.argmax()), apart.shape))
             problems.append(
                 f"the gradient of argument {i} is not linear in the cotangent: at index {index}, vjp(a u1 + b u2) is "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynet.errors import OptionError
-from tinynet.testing._numerical import NumericalSide, default_rtol
+from tinynet.testing._numerical import NumericalSide, Tolerance, default_rtol
 from tinynet.testing._oracles import flat_tangents
 from tinynet.testing._properties import draw_cotangents, forward_checked, same_bits
 from tinynet.testing.adapters import Adapter, outputs_of, tinynet_adapter
@@ -81,7 +81,7 @@ def check_jvp(
         given = [_tangents(subject, args, i, v, outputs, side, problems) for v in vs]
         if problems:
             return GradientReport(subject.name, "fail", (), tuple(problems), seed=seed, what="jvp")
-        problems += _linearity(subject, args, i, vs, given, outputs, side, rtol)
+        problems += _linearity(subject, args, i, vs, given, outputs, side, Tolerance(rtol, atol))
         report.got = report.expected = np.zeros(0)  # its entries are outputs
         for k, (v, tangents) in enumerate(zip(vs, given, strict=True)):
             for comparison in _compare(side, i, k, v, tangents, rtol, atol):
@@ -152,7 +152,7 @@ def check_hvp(
     options: dict[str, Any] = {"wrt": indices, "seed": seed, "directions": directions, "rtol": rtol, "atol": atol}
     title = f"the gradient of {subject.name}"
     report = check_jvp(gradient, args, jvp=product, name=title, **options)
-    asymmetric = _symmetry(product, args, indices, seed, rtol)
+    asymmetric = _symmetry(product, args, indices, seed, Tolerance(rtol, atol))
     if asymmetric:
         problems = (*report.problems, asymmetric)
         return dataclasses.replace(report, verdict="fail", problems=problems)
@@ -204,7 +204,7 @@ def _of_engine(
 
 
 def _symmetry(
-    product: Callable[..., Any], args: Sequence[Any], indices: Sequence[int], seed: int, rtol: float | None
+    product: Callable[..., Any], args: Sequence[Any], indices: Sequence[int], seed: int, tolerance: Tolerance
 ) -> str:
     rng = np.random.default_rng([seed, 3])
     sides = []
@@ -221,7 +221,7 @@ def _symmetry(
         return sum(float(t.sum()) for t in terms), sum(float(np.abs(t).sum()) for t in terms)
 
     (left, size), (right, other) = dot(w, hv), dot(v, hw)
-    limit = (rtol or default_rtol([args[i].dtype for i in indices])) * max(size, other)
+    limit = tolerance.of(max(size, other), [args[i].dtype for i in indices])
     if np.isfinite(limit) and abs(left - right) > limit:
         return f"the Hessian is not symmetric: <w, H v> is {left:.10g}, <v, H w> is {right:.10g} (allowed {limit:.2g})"
     return ""
@@ -261,7 +261,7 @@ def _linearity(
     given: Sequence[Floats],
     outputs: Sequence[NDArray[Any]],
     side: NumericalSide,
-    rtol: float | None,
+    tolerance: Tolerance,
 ) -> list[str]:
     dtype = args[i].dtype
     second = vs[1 % len(vs)]
@@ -269,7 +269,9 @@ def _linearity(
     mixed = _tangents(subject, args, i, -24 * vs[0] + 0.75 * second, outputs, side, problems)
     zero = _tangents(subject, args, i, np.zeros(args[i].shape), outputs, side, problems)
     expected = -24 * given[0] + 0.75 * given[1 % len(vs)]
-    limit = (rtol or default_rtol([dtype, *side.dtypes])) * (24 * np.abs(given[0]) + np.abs(given[1 % len(vs)]))
+    limit = (
+        tolerance.of(24 * np.abs(given[0]) + np.abs(given[1 % len(vs)]), [dtype, *side.dtypes]) + 25 * tolerance.atol
+    )
     with np.errstate(all="ignore"):
         apart = np.abs(mixed - expected) > limit + 64 * 2.0**-52 * np.max(np.abs(expected), initial=0.0)
     if apart.any():

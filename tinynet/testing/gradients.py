@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tinynet.errors import OptionError
 from tinynet.testing._compare import Comparer, Judgement
 from tinynet.testing._explain import explained
-from tinynet.testing._numerical import NumericalSide
+from tinynet.testing._numerical import NumericalSide, Tolerance
 from tinynet.testing._oracles import ORACLES, Taylor, forward_oracle, reference_comparisons
 from tinynet.testing._properties import (
     Problem,
@@ -247,7 +247,9 @@ def check_once(subject: Subject, args: Sequence[Any], options: Options) -> Gradi
         us = [draw_cotangents(outputs, rng) for _ in range(options.cotangents)]
         us[1:2] = [levelled(outputs, u) for u in us[1:2]]
         gradients, skipped = gradients_of(subject, args, us, indices, given=given)
-        problems, warnings = check_properties(subject, args, outputs, us, gradients, rng, options.rtol)
+        problems, warnings = check_properties(
+            subject, args, outputs, us, gradients, rng, Tolerance(options.rtol, options.atol)
+        )
     except Problem as problem:
         return GradientReport(subject.name, "fail", problems=(str(problem),), seed=options.seed)
 
