@@ -1,5 +1,6 @@
 """Training: the loop, checkpoints, metrics, plots; `train(Config(...), folder)` is the command line's whole job."""
 
 from .metrics import Evaluation, evaluate
+from .resume import Interrupted
 from .run import Config, Result, evaluate_run, read_config, train
-from .trainer import Interrupted, Trainer
+from .trainer import Trainer

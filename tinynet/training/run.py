@@ -30,7 +30,8 @@ from ..serialization import load
 from ..threads import set_num_threads
 from .metrics import Evaluation, evaluate
 from .plots import save_confusion, save_curves
-from .trainer import Interrupted, Trainer
+from .resume import Interrupted
+from .trainer import Trainer
 
 MODELS: dict[str, Callable[..., Module]] = {"mlp": MLP, "lenet": LeNet, "cnn": CNN}
 OPTIMIZERS = ("sgd", "adam", "adamw")

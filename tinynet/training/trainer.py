@@ -7,29 +7,21 @@ numbers from the epoch's seed, so those that are done are skipped, not repeated.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ..data import DataLoader
-from ..errors import DataError
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import default_generator
-from ..serialization import load, save
 from .metrics import correct, evaluate
 from .progress import Progress
+from .resume import Interrupted, Resumable
 
 
-class Interrupted(Exception):
-    """Training was stopped by Ctrl-C; the state is saved."""
-
-
-class Trainer:
+class Trainer(Resumable):
     """Trains a classifier: `Trainer(model, optimizer, loss_fn).fit(train_loader, test_loader, epochs)`.
 
     scheduler   stepped after each epoch
@@ -48,15 +40,11 @@ class Trainer:
         on_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> None:
-        self.model, self.optimizer, self.loss_fn, self.scheduler = model, optimizer, loss_fn, scheduler
-        self.folder, self.on_epoch, self.settings = folder, on_epoch, settings or {}
+        super().__init__(model, optimizer, scheduler, folder, settings)
+        self.loss_fn, self.on_epoch = loss_fn, on_epoch
         self.epoch, self.batch = 0, 0  # finished epochs, and finished batches of the one under way
         self.sums: dict[str, Any] = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
-        self.history: list[dict[str, Any]] = []
         self.epoch_random: Any = None
-        self._stop = False
-
-    # the loop
 
     def fit(
         self, train: DataLoader, test: DataLoader, epochs: int, progress: bool | None = None
@@ -68,7 +56,7 @@ class Trainer:
         size = len(train.dataset)
         bar = Progress(epochs * size, self.epoch * size + self.sums["count"], shown=progress)
         try:
-            with self._interruptible():
+            with self.interruptible():
                 if self.epoch == self.batch == 0:
                     self.save_checkpoint("last")  # from now on the run can be gone on with
                 while self.epoch < epochs:
@@ -134,69 +122,11 @@ class Trainer:
         if self.on_epoch is not None:
             self.on_epoch(self.history)
 
-    # checkpoints
+    def progress(self) -> dict[str, Any]:
+        """Epochs and batches done, and what the epoch under way has counted."""
+        return {"epoch_random": self.epoch_random, "epoch": self.epoch, "batch": self.batch, "sums": self.sums}
 
-    def save_checkpoint(self, name: str) -> None:
-        """Write `<name>.safetensors` in the run's folder, atomically."""
-        if self.folder is None:
-            return
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "random": default_generator.get_state(),
-            "epoch_random": self.epoch_random,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "sums": self.sums,
-            "history": self.history,
-            "settings": self.settings,
-        }
-        save(state, self.folder / f"{name}.safetensors")
-
-    def load_checkpoint(self, name: str = "last") -> None:
-        """Go on from `<name>.safetensors`. Raises DataError if the file lacks a part."""
-        if self.folder is None:
-            raise ValueError("load_checkpoint: this trainer has no folder")
-        path = self.folder / f"{name}.safetensors"
-        state = load(path)
-        try:
-            if state["settings"] != self.settings:
-                other = {k: v for k, v in state["settings"].items() if self.settings.get(k) != v}
-                raise DataError(f"{path} belongs to a run with other settings: {other}")
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.scheduler is not None and state["scheduler"] is not None:
-                self.scheduler.load_state_dict(state["scheduler"])
-            default_generator.set_state(state["random"])
-            self.epoch_random, self.epoch, self.batch = state["epoch_random"], state["epoch"], state["batch"]
-            self.sums, self.history = dict(state["sums"]), list(state["history"])
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{path} is not a training checkpoint: {error!r}") from None
-
-    # Ctrl-C
-
-    def _interruptible(self) -> _Interruptible:
-        self._stop = False
-        return _Interruptible(self)
-
-
-class _Interruptible:
-    """Within it the first Ctrl-C sets the trainer's flag; in other threads than the main one nothing changes."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.before: Any = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._handle)
-
-    def __exit__(self, *error: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.trainer._stop:
-            raise KeyboardInterrupt
-        self.trainer._stop = True
+    def go_to(self, state: dict[str, Any]) -> None:
+        """Back to that batch."""
+        self.epoch_random, self.epoch, self.batch = state["epoch_random"], state["epoch"], state["batch"]
+        self.sums = dict(state["sums"])
