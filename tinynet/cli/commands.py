@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from .. import __version__
+from .text import TEXT_DATA as _TEXT_DATA
+from .text import TEXT_MODELS as _TEXT_MODELS
+from .text import evaluate_text, figures_line, model_of, text_options, write_text
 
 _MODELS, _DATA, _OPTIMIZERS = ("mlp", "lenet", "cnn"), ("digits", "mnist", "fashion-mnist"), ("sgd", "adam", "adamw")
 
@@ -21,49 +24,109 @@ def tinynet() -> None:
 
 
 @tinynet.command()
-@click.argument("model", type=click.Choice(_MODELS))
-@click.option("--data", type=click.Choice(_DATA), help="What to train on.  [default: digits]")
-@click.option("--data-dir", type=click.Path(), help="A folder with the IDX files of mnist or fashion-mnist.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 40 for digits, else 12]")
+@click.argument("model", type=click.Choice([*_MODELS, *_TEXT_MODELS]))
+@click.option("--data", type=click.Choice([*_DATA, *_TEXT_DATA]), help="What to train on.  [default: digits, topics]")
 @click.option("--batch-size", type=click.IntRange(1), help="Samples a step.  [default: 32]")
-@click.option("--lr", type=float, help="The learning rate at the start.  [default: sgd 0.05, else 0.002]")
-@click.option("--optimizer", type=click.Choice(_OPTIMIZERS), help="How to descend.  [default: sgd, with momentum 0.9]")
+@click.option("--lr", type=float, help="The (highest) learning rate.  [default: sgd 0.05, else about 0.002]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 40 for digits, else 12]")
 @click.option("--seed", type=int, help="Of parameters and order.  [default: 0]")
 @click.option("--threads", type=click.IntRange(1), help="Of the kernels; results do not depend on it.")
 @click.option("--out", type=click.Path(), help="The run's folder.  [default: runs/MODEL-DATA-seedN, numbered]")
 @click.option("--resume", type=click.Path(), metavar="RUN", help="Go on with the run in this folder.")
+@click.option("--data-dir", type=click.Path(), help="Images: a folder with the IDX files of mnist or fashion-mnist.")
+@click.option("--optimizer", type=click.Choice(_OPTIMIZERS), help="Images: how to descend.  [default: sgd]")
+@text_options
 def train(model: str, out: str | None, resume: str | None, **options: Any) -> int:
-    """Train MODEL on handwritten digits; everything that comes of it goes into a run folder."""
+    """Train MODEL; everything that comes of it goes into a run folder.
+
+    \b
+    Images, on handwritten digits:     mlp lenet cnn
+    Text, predicting what comes next:  char-rnn char-lstm char-gru gpt nnlm ngram
+    Lines of text:                     translate classify
+
+    \b
+    tinynet train lenet
+    tinynet train gpt --file plays.txt --steps 5000
+    tinynet train translate --source train.de --target train.en
+    tinynet train classify --file label-tab-text.tsv
+    """
     from .. import set_strict
-    from ..training import Config, Interrupted, read_config
-    from ..training import train as run
+    from ..training import Interrupted
 
     set_strict(True)
     given = {name: value for name, value in options.items() if value is not None}
-    if resume is not None:
-        config, folder = _resumed(read_config(resume), model, given, out), Path(resume)
-    else:
-        config = Config(model=model, **given)
-        folder = Path(out) if out is not None else _new_folder(config)
+    start = _train_text if model in _TEXT_MODELS else _train_images
+    config, folder, run, report = start(model, given, out, resume)
     click.echo(f"{config.model} on {config.data}, seed {config.seed}: {folder}", err=True)
     try:
-        result = run(config, folder, resume=resume is not None)
+        result = run()
     except (Interrupted, KeyboardInterrupt):
         if not (folder / "last.safetensors").exists():
             raise
         click.echo(f"interrupted and saved; go on with: tinynet train {config.model} --resume {folder}", err=True)
         return 130
-    if result.trained == 0:
-        click.echo(f"the run was finished already: all {config.epochs} epochs are done", err=True)
-    if not all(math.isfinite(row["train_loss"]) for row in result.history):
-        click.echo("tinynet: error: the training diverged (its loss is not finite); take a smaller --lr", err=True)
-        return 1
-    best = result.best
-    click.echo(
-        f"test accuracy {best.accuracy:.2%} (loss {best.loss:.4f}) at epoch {result.best_epoch}; "
-        f"last epoch {result.history[-1]['test_accuracy']:.2%}; run in {folder}"
-    )
-    return 0
+    return report(result)
+
+
+def _train_images(model: str, given: dict[str, Any], out: str | None, resume: str | None) -> tuple[Any, ...]:
+    from ..training import Config, read_config
+    from ..training import train as run
+
+    other = [name for name in given if name not in {f.name for f in dataclasses.fields(Config)}]
+    if other:
+        raise click.UsageError(f"{model} has no --{other[0].replace('_', '-')}")
+    config, folder = _place(Config, read_config, model, given, out, resume)
+
+    def report(result: Any) -> int:
+        if result.trained == 0:
+            click.echo(f"the run was finished already: all {config.epochs} epochs are done", err=True)
+        if _diverged(result.history):
+            return 1
+        best = result.best
+        click.echo(
+            f"test accuracy {best.accuracy:.2%} (loss {best.loss:.4f}) at epoch {result.best_epoch}; "
+            f"last epoch {result.history[-1]['test_accuracy']:.2%}; run in {folder}"
+        )
+        return 0
+
+    return config, folder, lambda: run(config, folder, resume=resume is not None), report
+
+
+def _train_text(model: str, given: dict[str, Any], out: str | None, resume: str | None) -> tuple[Any, ...]:
+    from ..training.text import TextConfig, read_text_config, train_text
+
+    config, folder = _place(TextConfig, read_text_config, model, given, out, resume)
+
+    def note(line: str) -> None:
+        click.echo(line, err=True)
+
+    def report(result: Any) -> int:
+        if _diverged(result.history):
+            return 1
+        if result.history and result.trained == 0:
+            click.echo(f"the run was finished already: all {result.history[-1]['step']} steps are done", err=True)
+        where = f" at step {result.best_step}" if result.history else ""
+        click.echo(f"validation {figures_line(result.best)}{where}; run in {folder}")
+        return 0
+
+    return config, folder, lambda: train_text(config, folder, resume=resume is not None, note=note), report
+
+
+def _diverged(history: list[dict[str, Any]]) -> bool:
+    if all(math.isfinite(row["train_loss"]) for row in history):
+        return False
+    click.echo("tinynet: error: the training diverged (its loss is not finite); take a smaller --lr", err=True)
+    return True
+
+
+def _place(
+    kind: Any, read: Any, model: str, given: dict[str, Any], out: str | None, resume: str | None
+) -> tuple[Any, Path]:
+    """Configuration and folder of a new run, or of one that is resumed."""
+    if resume is None:
+        config = kind(model=model, **given)
+        return config, Path(out) if out is not None else _new_folder(config)
+    return _resumed(read(resume), model, given, out), Path(resume)
 
 
 def _resumed(config: Any, model: str, given: dict[str, Any], out: str | None) -> Any:
@@ -88,8 +151,12 @@ def _new_folder(config: Any) -> Path:
 
 @tinynet.command("eval")
 @click.argument("run", type=click.Path())
-def evaluate(run: str) -> None:
-    """Evaluate the best checkpoint of RUN, a folder, on the test part of its data."""
+@click.option("--beams", type=click.IntRange(1), default=1, help="Translations: how many hypotheses to follow.")
+def evaluate(run: str, beams: int) -> None:
+    """Evaluate the best checkpoint of RUN, a folder, on the test (or validation) part of its data."""
+    if model_of(run) in _TEXT_MODELS:
+        evaluate_text(run, beams)
+        return
     from ..training import evaluate_run
 
     config, epoch, result = evaluate_run(run)
@@ -97,6 +164,25 @@ def evaluate(run: str) -> None:
     click.echo(f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}")
     for label, recall in enumerate(result.recall()):
         click.echo(f"  class {label}: {recall:7.2%} of {int(result.confusion[label].sum())}")
+
+
+@tinynet.command("generate")
+@click.argument("run", type=click.Path())
+@click.option("--prompt", help="What to go on from, translate or classify.  [default: a line break]")
+@click.option(
+    "--max-tokens", type=click.IntRange(0), default=500, show_default=True, help="At most so many new tokens."
+)
+@click.option("--temperature", type=float, help="Below 1: likelier texts; above: stranger ones.  [default: 1]")
+@click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
+@click.option("--top-p", type=float, help="Draw from the likeliest tokens that have this probability together.")
+@click.option("--greedy", is_flag=True, help="Take the likeliest token.")
+@click.option("--beams", type=click.IntRange(1), default=1, show_default=True, help="Search with so many hypotheses.")
+@click.option("--stop", metavar="TEXT", help="End where this text comes.")
+@click.option("--seed", type=int, help="Of the draws; without it, other ones each time.")
+@click.option("--threads", type=click.IntRange(1), help="Of the kernels.")
+def generate_command(run: str, **options: Any) -> None:
+    """Write text with the best model of RUN, a folder; a translation model translates, a classifier tells the class."""
+    write_text(run, **options)
 
 
 @tinynet.command()

@@ -41,6 +41,19 @@ def save_curves(history: list[dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
+def save_losses(history: list[dict[str, Any]], path: Path) -> None:
+    """Training and validation loss by step."""
+    figure = _figure(5.5, 3.6)
+    axis = figure.subplots()
+    steps = [row["step"] for row in history]
+    for part in ("train", "validation"):
+        axis.plot(steps, [row[f"{part}_loss"] for row in history], marker=".", label=part)
+    axis.set(xlabel="step", title="loss (nats)")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    _save(figure, path)
+
+
 def save_confusion(confusion: np.ndarray[Any, Any], path: Path) -> None:
     """The confusion matrix: row the true class, column the predicted one."""
     n = len(confusion)

@@ -7,9 +7,16 @@ from typing import Any, TextIO
 
 
 class Progress:
-    """One bar for a whole training run: epoch, loss, accuracy; tqdm adds samples a second and the time left."""
+    """One bar for a whole training run: where it is, how it goes; tqdm adds units a second and the time left."""
 
-    def __init__(self, total: int, done: int = 0, stream: TextIO | None = None, shown: bool | None = None) -> None:
+    def __init__(
+        self,
+        total: int,
+        done: int = 0,
+        stream: TextIO | None = None,
+        shown: bool | None = None,
+        unit: str = "samples",
+    ) -> None:
         from tqdm import tqdm
 
         stream = stream or sys.stderr
@@ -17,7 +24,7 @@ class Progress:
         self.bar: Any = tqdm(
             total=total,
             initial=done,
-            unit=" samples",
+            unit=f" {unit}",
             unit_scale=True,
             file=stream,
             disable=not shown,
@@ -25,10 +32,10 @@ class Progress:
             smoothing=0.05,
         )
 
-    def advance(self, n: int, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
-        """`n` more samples are done."""
-        self.bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
-        self.bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.2%}", refresh=False)
+    def advance(self, n: int, place: str, figures: str) -> None:
+        """`n` more units are done."""
+        self.bar.set_description(place, refresh=False)
+        self.bar.set_postfix_str(figures, refresh=False)
         self.bar.update(n)
 
     def line(self, text: str) -> None:

@@ -31,6 +31,7 @@ from ..threads import set_num_threads
 from .metrics import Evaluation, evaluate
 from .plots import save_confusion, save_curves
 from .resume import Interrupted
+from .run_folder import describe, make_folder, read_settings
 from .trainer import Trainer
 
 MODELS: dict[str, Callable[..., Module]] = {"mlp": MLP, "lenet": LeNet, "cnn": CNN}
@@ -132,7 +133,7 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
         set_num_threads(config.threads)
     train_set, test_set = datasets(config)
     model, optimizer, scheduler = build(config, train_set)
-    _make(folder)
+    make_folder(folder)
     loss_fn = CrossEntropyLoss()
 
     drawn = time.monotonic()
@@ -160,13 +161,6 @@ def train(config: Config, folder: str | Path, *, resume: bool = False, progress:
     return Result(folder, history, best_epoch, result, trainer.epoch - done)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"cannot make the run's folder {folder}: {error.strerror}") from None
-
-
 def judge(folder: Path, model: Module, loader: DataLoader) -> tuple[int, Evaluation]:
     """Evaluate the best checkpoint, and write its confusion matrix: (its epoch, evaluation)."""
     path = folder / "best.safetensors"
@@ -180,42 +174,9 @@ def judge(folder: Path, model: Module, loader: DataLoader) -> tuple[int, Evaluat
     return int(state["epoch"]), result
 
 
-def describe(config: Config) -> dict[str, Any]:
-    """The configuration and the versions, for config.json."""
-    import platform
-
-    import numba
-    import numpy
-
-    from .. import __version__
-
-    versions = {
-        "tinynet": __version__,
-        "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "numba": numba.__version__,
-    }
-    return {**dataclasses.asdict(config), "versions": versions}
-
-
 def read_config(folder: str | Path) -> Config:
     """The configuration of a run's folder. Raises DataError if there is none or it is damaged."""
-    path = Path(folder) / "config.json"
-    if not Path(folder).is_dir():
-        raise DataError(f"{folder} is not a folder")
-    if not path.exists():
-        raise DataError(f"{folder} holds no run: {path.name} is missing")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content.pop("versions", None)
-        unknown = set(content) - {f.name for f in dataclasses.fields(Config)}
-        if unknown:
-            raise DataError(f"{path} is damaged: unknown settings {', '.join(sorted(unknown))}")
-        return Config(**content)
-    except DataError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged: {error}") from None
+    return read_settings(folder, Config)
 
 
 def evaluate_run(folder: str | Path) -> tuple[Config, int, Evaluation]:

@@ -89,7 +89,8 @@ class Trainer(Resumable):
             sums["count"] += n
             self.batch += 1
             count = sums["count"]
-            bar.advance(n, self.epoch + 1, epochs, sums["loss"] / count, sums["correct"] / count)
+            figures = f"loss {sums['loss'] / count:.4f}, accuracy {sums['correct'] / count:.2%}"
+            bar.advance(n, f"epoch {self.epoch + 1}/{epochs}", figures)
             if self._stop:
                 sums["seconds"] += time.perf_counter() - start
                 self.save_checkpoint("last")
