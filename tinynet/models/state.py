@@ -18,7 +18,7 @@ import numpy as np
 
 from .._tensor import Tensor, new_tensor
 from ..autograd.modes import no_grad
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, RangeError, ShapeError
 from ..nn import functional as F
 
 Array = np.ndarray[Any, Any]
@@ -58,13 +58,16 @@ def inference(method: Method) -> Method:
     return run  # type: ignore[return-value]
 
 
-def token_ids(where: str, name: str, ids: Any) -> Tensor:
-    """`ids` if it is an integer Tensor (N, T)."""
+def token_ids(where: str, name: str, ids: Any, vocab: int | None = None) -> Tensor:
+    """`ids` if it is an integer Tensor (N, T); with `vocab`, if all lie in 0 … vocab − 1, too."""
     if not isinstance(ids, Tensor) or ids.dtype.category != 1:
         kind = ids.dtype if isinstance(ids, Tensor) else type(ids).__name__
         raise DtypeError(f"{where}: {name} must be a Tensor of integers, got {kind}")
     if ids.ndim != 2:
         raise ShapeError(f"{where}: {name} must have shape (N, T), got {tuple(ids.shape)}")
+    a = ids.array
+    if vocab is not None and a.size and not 0 <= a.min() <= a.max() < vocab:
+        raise RangeError(f"{where}: {name} must lie in 0 … {vocab - 1}, got {a.min() if a.min() < 0 else a.max()}")
     return ids
 
 
