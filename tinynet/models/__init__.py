@@ -3,3 +3,4 @@
 from .cnn import CNN
 from .lenet import LeNet
 from .mlp import MLP
+from .ngram import NGram

@@ -2,4 +2,5 @@
 
 from .metrics import Evaluation, evaluate
 from .run import Config, Result, evaluate_run, read_config, train
+from .text_metrics import Bleu, Scores, accuracy, bits_per_character, corpus_bleu, perplexity, precision_recall_f1
 from .trainer import Interrupted, Trainer

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import codecs
 import heapq
+import itertools
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from ...errors import DataError, OptionError, whole_number
 from ...files import write_text
 from .bpe_training import train_merges
 from .characters import Shadow
-from .tokenizer import Tokenizer, read_json, specials_of, texts_of
+from .tokenizer import Tokenizer, read_json, strings_of, texts_of
 from .vocabulary import Vocabulary
 
 _SHADOW = Shadow()
@@ -74,7 +75,7 @@ class BPETokenizer(Tokenizer):
         Of equally frequent pairs the one with the smallest ids is merged first.
         """
         where = f"{cls.__name__}.train"
-        specials = specials_of(where, specials)
+        specials = strings_of(where, "specials", specials)
         least = len(_ALPHABET) + len(specials)
         if whole_number(where, "vocab_size", vocab_size, 1) < least:
             raise OptionError(
@@ -176,7 +177,7 @@ class BPETokenizer(Tokenizer):
         """
         n, ranks = len(ids), self._ranks
         after, before = list(range(1, n + 1)), list(range(-1, n - 1))
-        heap = [(*ranks[pair], i, pair) for i, pair in enumerate(zip(ids, ids[1:], strict=False)) if pair in ranks]
+        heap = [(*ranks[pair], i, pair) for i, pair in enumerate(itertools.pairwise(ids)) if pair in ranks]
         heapq.heapify(heap)
         while heap:
             _, new, i, pair = heapq.heappop(heap)
@@ -212,9 +213,9 @@ class BPETokenizer(Tokenizer):
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> Self:
-        specials = specials_of(cls.__name__, content["specials"])
+        specials = strings_of(cls.__name__, "specials", content["specials"])
         merges = []
-        for line in content["merges"]:
+        for line in strings_of(cls.__name__, "merges", content["merges"]):
             a, b = line.split(" ")
             merges.append((a, b))
         return cls(Vocabulary(content["tokens"]), merges, specials)

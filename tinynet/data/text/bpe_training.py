@@ -6,6 +6,7 @@ Source: Sennrich, Haddow, Birch, "Neural machine translation of rare words with 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
@@ -36,7 +37,7 @@ def train_merges(
     counts: defaultdict[Pair, int] = defaultdict(int)
     places: defaultdict[Pair, set[int]] = defaultdict(set)  # the words that hold a pair, and some that no longer do
     for w, word in enumerate(held):
-        for pair in zip(word, word[1:], strict=False):
+        for pair in itertools.pairwise(word):
             counts[pair] += frequency[w]
             places[pair].add(w)
     heap = [(-count, pair) for pair, count in counts.items()]
@@ -65,9 +66,9 @@ def train_merges(
             if len(word) == len(old):
                 continue
             held[w] = word
-            for p in zip(old, old[1:], strict=False):
+            for p in itertools.pairwise(old):
                 changes[p] -= frequency[w]
-            for p in zip(word, word[1:], strict=False):
+            for p in itertools.pairwise(word):
                 changes[p] += frequency[w]
                 places[p].add(w)
         for p, change in changes.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from ...errors import OptionError
-from .tokenizer import Tokenizer, specials_of, texts_of, unknown_of
+from .tokenizer import Tokenizer, strings_of, texts_of, unknown_of
 from .vocabulary import Vocabulary
 
 
@@ -25,7 +25,7 @@ class CharTokenizer(Tokenizer):
         specials  names of more than one character, such as "<pad>", "<unk>", "<bos>", "<eos>"
         """
         where = f"{cls.__name__}.train"
-        specials = specials_of(where, specials)
+        specials = strings_of(where, "specials", specials)
         characters = set().union(*texts_of(where, texts))
         return cls(Vocabulary([*specials, *sorted(characters)], unknown=unknown_of(specials)), specials)
 
@@ -61,5 +61,5 @@ class CharTokenizer(Tokenizer):
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> Self:
-        specials = specials_of(cls.__name__, content["specials"])
+        specials = strings_of(cls.__name__, "specials", content["specials"])
         return cls(Vocabulary(content["tokens"], unknown=unknown_of(specials)), specials)

@@ -123,10 +123,11 @@ class Tokenizer:
             raise DataError(
                 f"{cls.__name__}.from_dict: version is {content.get('version')!r}; this tinynet reads {_VERSION}"
             )
-        made = cls.kinds.get(content.get("kind", ""))
+        kind = content.get("kind")
+        made = cls.kinds.get(kind) if isinstance(kind, str) else None
         if made is None or not issubclass(made, cls):
-            wanted = getattr(cls, "kind", None) or " or ".join(cls.kinds)
-            raise DataError(f"{cls.__name__}.from_dict: kind is {content.get('kind')!r}, expected {wanted}")
+            wanted = getattr(cls, "kind", None) or " or ".join(sorted(cls.kinds))
+            raise DataError(f"{cls.__name__}.from_dict: kind is {kind!r}, expected {wanted}")
         try:
             return made._from_dict(content)
         except (KeyError, TypeError, ValueError) as error:
@@ -185,11 +186,11 @@ def texts_of(where: str, texts: str | Iterable[str]) -> list[str]:
     return found
 
 
-def specials_of(where: str, specials: Sequence[str]) -> tuple[str, ...]:
-    """The names of special tokens. Raises DtypeError for a single string."""
-    if isinstance(specials, str) or not all(isinstance(s, str) for s in specials):
-        raise DtypeError(f"{where}: specials must be a sequence of strings, got {specials!r}")
-    return tuple(specials)
+def strings_of(where: str, name: str, value: Sequence[str]) -> tuple[str, ...]:
+    """A sequence of strings. Raises DtypeError for anything else, a single string too."""
+    if isinstance(value, str) or not all(isinstance(s, str) for s in value):
+        raise DtypeError(f"{where}: {name} must be a sequence of strings, got {value!r}")
+    return tuple(value)
 
 
 def unknown_of(specials: Sequence[str]) -> str | None:

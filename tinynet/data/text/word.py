@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ...errors import OptionError
 from .characters import Shadow
-from .tokenizer import Tokenizer, specials_of, texts_of, unknown_of
+from .tokenizer import Tokenizer, strings_of, texts_of, unknown_of
 from .vocabulary import BOS, EOS, PAD, UNKNOWN, Vocabulary
 
 _SHADOW = Shadow(letters="LM", like={"’": "'"})
@@ -49,7 +49,7 @@ class WordTokenizer(Tokenizer):
         specials  names that could not be words of a text, such as "<pad>"
         """
         where = f"{cls.__name__}.train"
-        specials = specials_of(where, specials)
+        specials = strings_of(where, "specials", specials)
         counts: Counter[str] = Counter()
         for text in texts_of(where, texts):
             counts.update(split_words(text.lower() if lower else text))
@@ -95,7 +95,7 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> Self:
-        specials = specials_of(cls.__name__, content["specials"])
+        specials = strings_of(cls.__name__, "specials", content["specials"])
         return cls(Vocabulary(content["tokens"], unknown=unknown_of(specials)), specials, lower=content["lower"])
 
 
