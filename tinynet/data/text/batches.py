@@ -108,7 +108,7 @@ class LengthBucketSampler(Sampler):
         generator: Generator | None = None,
     ) -> None:
         table = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths)
-        if table.ndim not in (1, 2) or (table.dtype.kind not in "iu" and table.size):
+        if table.ndim not in (1, 2) or 0 in table.shape[1:] or (table.dtype.kind not in "iu" and table.size):
             raise DtypeError(
                 f"LengthBucketSampler: lengths must be integers (N,) or (N, k), got {table.dtype} {table.shape}"
             )
@@ -121,7 +121,7 @@ class LengthBucketSampler(Sampler):
         self.batch_size = whole_number("LengthBucketSampler", "batch_size", batch_size, 1)
         self.pool = whole_number("LengthBucketSampler", "pool", pool, 1)
         self.shuffle, self.drop_last, self.generator = bool(shuffle), bool(drop_last), generator
-        self._keys = table.reshape(len(table), -1).T[::-1]  # lexsort's last key is its first
+        self._keys = np.atleast_2d(table.T)[::-1]  # lexsort's last key is its first
 
     def __iter__(self) -> Iterator[list[int]]:
         n, size = self._keys.shape[1], self.batch_size
