@@ -94,11 +94,8 @@ def corpus(seed):
         "well-known",
         "!",
         "élan",
-        "中文",
-        "2.",
-        "-",
-        '"b"',
     ]
+    words += ["中文", "2.", "-", '"b"']
     words += ["&quot;x&quot;", "&amp;", "<skipped>"]
     references = [" ".join(r.choices(words, k=r.randint(1, 12))) for _ in range(r.randint(1, 12))]
     hypotheses = []
