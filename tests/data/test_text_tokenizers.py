@@ -220,6 +220,12 @@ def test_ids_of_every_kind(ids):
     ("call", "error", "message"),
     [
         (lambda: CharTokenizer.train("abc").encode("ab\ncx"), ValueError, r"'\\n' \(U\+000A\) at position 2"),
+        (
+            lambda: CharTokenizer.train("ab").encode(["a"]),
+            DtypeError,
+            "CharTokenizer.encode: text must be a string, got list",
+        ),
+        (lambda: BPE.encode(b"a"), DtypeError, "got bytes"),
         (lambda: CharTokenizer.train(["", ""]), OptionError, "no characters"),
         (lambda: CharTokenizer.train(["a", 2]), DtypeError, "got int at place 1"),
         (lambda: CharTokenizer.train("a", specials=("b",)), OptionError, "'b' is special"),
@@ -313,9 +319,9 @@ def test_other_kinds_and_other_files_are_refused(tmp_path):
         load_tokenizer(tmp_path / "t.json")
     with pytest.raises(FileNotFoundError):
         load_tokenizer(tmp_path / "none.json")
-    for method in (Tokenizer(Vocabulary(["a"])).encode, Tokenizer(Vocabulary(["a"])).decode):
+    for call in (lambda t: t.encode("a"), lambda t: t.decode([])):
         with pytest.raises(NotImplementedError):
-            method([])
+            call(Tokenizer(Vocabulary(["a"])))
 
 
 def test_gpt2s_files(tmp_path):

@@ -56,8 +56,8 @@ class BPETokenizer(Tokenizer):
     vocabulary  the 256 bytes as printable characters, what merges give, and special tokens
     merges      pairs of tokens, first come first merged
 
-    decode(encode(text)) is the text again, whatever it is, but for lone surrogates, which UTF-8 does not have. Ids whose
-    bytes are no UTF-8 decode with U+FFFD in place of them.
+    decode(encode(text)) is the text again, whatever it is. `encode` raises OptionError (a ValueError) at a lone surrogate,
+    which UTF-8 does not have, naming its position. Ids whose bytes are no UTF-8 decode with U+FFFD in place of them.
     """
 
     kind = "bpe"
@@ -156,8 +156,7 @@ class BPETokenizer(Tokenizer):
         }
         self._cache: dict[str, list[int]] = {}
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of a text. Raises OptionError (a ValueError) at a lone surrogate, naming its position."""
+    def _encode(self, text: str) -> list[int]:
         out: list[int] = []
         cache = self._cache
         for word in _words("BPETokenizer.encode", text):

@@ -14,6 +14,8 @@ class CharTokenizer(Tokenizer):
     """Each character (code point) is a token: `CharTokenizer.train(texts)`.
 
     decode(encode(text)) is the text again, if its characters are known. Nothing is normalised.
+
+    `encode` raises OptionError (a ValueError) naming an unknown character and its position, if there is no "<unk>".
     """
 
     kind = "char"
@@ -38,11 +40,7 @@ class CharTokenizer(Tokenizer):
                     "tokens of several characters, and all others of one"
                 )
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of the characters of a text.
-
-        Raises OptionError (a ValueError) naming an unknown character and its position, if there is no "<unk>".
-        """
+    def _encode(self, text: str) -> list[int]:
         ids = self.vocabulary._ids
         unknown = self.unknown_id
         if unknown is not None:

@@ -42,7 +42,12 @@ class Tokenizer:
     # text to ids and back
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text."""
+        """The ids of a text. What the tokenizer does not know: its class says."""
+        if not isinstance(text, str):
+            raise DtypeError(f"{type(self).__name__}.encode: text must be a string, got {type(text).__name__}")
+        return self._encode(text)
+
+    def _encode(self, text: str) -> list[int]:
         raise NotImplementedError(f"{type(self).__name__} has no encode")
 
     def decode(self, ids: Iterable[int], *, specials: bool = False) -> str:

@@ -27,6 +27,8 @@ class WordTokenizer(Tokenizer):
 
     `decode` puts a space between tokens, but none before . , ; : ! ? … ) ] } % » ” and none after ( [ { « “ „. So white
     space, unknown words, and with `lower` the case of letters, do not come back.
+
+    `encode` raises OptionError (a ValueError) naming an unknown word and its place, if there is no "<unk>".
     """
 
     kind = "word"
@@ -66,11 +68,7 @@ class WordTokenizer(Tokenizer):
         """The tokens of a text, known or not, in lower case if `lower`."""
         return split_words(text.lower() if self.lower else text)
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of the words of a text.
-
-        Raises OptionError (a ValueError) naming an unknown word and its number, if there is no "<unk>".
-        """
+    def _encode(self, text: str) -> list[int]:
         ids, unknown, words = self.vocabulary._ids, self.unknown_id, self.words(text)
         if unknown is not None:
             return [ids.get(word, unknown) for word in words]
