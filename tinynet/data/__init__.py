@@ -1,6 +1,6 @@
 """Data: datasets, samplers, loaders, transforms, and readers of real formats."""
 
-from . import transforms
+from . import text, transforms
 from .dataset import Dataset, Mapped, Subset, TensorDataset, random_split
 from .digits import load_digits
 from .idx import read_idx, write_idx
@@ -29,6 +29,7 @@ __all__ = [
     "load_mnist",
     "random_split",
     "read_idx",
+    "text",
     "transforms",
     "write_idx",
 ]

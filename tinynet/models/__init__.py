@@ -6,6 +6,7 @@ from .generation import Hypothesis, beam_search, generate, next_token_probabilit
 from .gpt import GPT
 from .lenet import LeNet
 from .mlp import MLP
+from .ngram import NGram
 from .nnlm import NNLM
 from .recurrent_lm import RecurrentLM
 from .state import LanguageModel
