@@ -224,7 +224,7 @@ def build():
 
 torch.manual_seed(0)
 model = build()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.003)
 losses = []
 for step in range(200):
     x = torch.randn(1, 5, 8)

@@ -8,6 +8,7 @@ from tests.peers.programs import LSTM_LAST_STEP, WEIGHTED_SUM, imported
 from tinynet.models import GPT, NNLM, RecurrentLM, TranslationTransformer, generate, load_gpt2, save_gpt2
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
 rng = np.random.default_rng(0)
 
 
@@ -87,7 +88,7 @@ class TorchTranslation(torch.nn.Module):
         self.head = nn.Linear(width, target)
         t = torch.arange(20, dtype=torch.float64)[:, None]
         angle = t / 10000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
-        self.table = torch.stack([angle.sin(), angle.cos()], -1).flatten(1)
+        self.table = torch.stack([angle.sin(), angle.cos()], -1).flatten(1).float()  # as ours, whatever the model is cast to
         self.width = width
 
     def forward(self, source, target):
@@ -144,7 +145,7 @@ def losses(t, model, batches, steps=5):
         t.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        found.append(float(loss))
+        found.append(loss.item())
     return found
 
 
