@@ -88,7 +88,9 @@ class TorchTranslation(torch.nn.Module):
         self.head = nn.Linear(width, target)
         t = torch.arange(20, dtype=torch.float64)[:, None]
         angle = t / 10000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
-        self.table = torch.stack([angle.sin(), angle.cos()], -1).flatten(1).float()  # as ours, whatever the model is cast to
+        self.table = (
+            torch.stack([angle.sin(), angle.cos()], -1).flatten(1).float()
+        )  # as ours, whatever the model is cast to
         self.width = width
 
     def forward(self, source, target):
