@@ -27,12 +27,11 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class LanguageModel(Protocol):
-    """What `generate` and `beam_search` need of a model: steps, and an order of their rows.
+    """What `generate` and `beam_search` need of a model: steps, and an order of their rows."""
 
-    context  how many tokens it can look at, or None where there is no limit
-    """
-
-    context: int | None
+    @property
+    def context(self) -> int | None:
+        """How many tokens it can look at, or None where there is no limit."""
 
     def step(self, ids: Tensor, state: Any = None) -> tuple[Any, Any]:
         """Token ids (N, t), after those that `state` holds → scores of the next token (N, V), and the state after them."""
