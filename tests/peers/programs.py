@@ -151,7 +151,100 @@ for step in range(800):
     losses.append(loss.item())
 """
 
-PROGRAMS = {"small_cnn": SMALL_CNN, "colour_cnn": COLOUR_CNN, "batch_norm_cnn": BATCH_NORM_CNN, "mlp": MLP}
+LSTM_LAST_STEP = """
+import torch
+import torch.nn as nn
+import torch.optim as optim
+
+
+class Reader(nn.Module):
+    def __init__(self, features, units, depth, classes):
+        super(Reader, self).__init__()
+        self.units = units
+        self.depth = depth
+        self.lstm = nn.LSTM(features, units, depth, batch_first=True)
+        self.out = nn.Linear(units, classes)
+
+    def forward(self, x):
+        h = torch.zeros(self.depth, x.size(0), self.units).to(x.device)
+        c = torch.zeros(self.depth, x.size(0), self.units).to(x.device)
+        steps, (h_n, c_n) = self.lstm(x, (h, c))
+        return self.out(steps[:, -1, :])
+
+
+def build():
+    return Reader(8, 16, 2, 3)
+
+
+def sequences(n):
+    # the class is which of three features is the largest in the last step but two
+    x = torch.randn(n, 7, 8)
+    return x, x[:, -3, :3].argmax(1)
+
+
+torch.manual_seed(0)
+model = build()
+optimizer = optim.Adam(model.parameters(), lr=0.01)
+criterion = nn.CrossEntropyLoss()
+losses = []
+for step in range(300):
+    data, labels = sequences(64)
+    optimizer.zero_grad()
+    loss = criterion(model(data), labels)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+"""
+
+WEIGHTED_SUM = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Weigh(nn.Module):
+    def __init__(self, like, drop=0.1):
+        super(Weigh, self).__init__()
+        self.drop = drop
+        self.energy = nn.Linear(like.size(2), 1)
+        self.value = nn.Linear(like.size(2), 1)
+
+    def forward(self, x):
+        e = self.energy(x)
+        p = F.softmax(e, dim=1)
+        p = F.dropout(p, self.drop, training=self.training)
+        mixed = p * x
+        total = self.value(x).sum(1)
+        return mixed + total
+
+
+def build():
+    return Weigh(torch.zeros(1, 1, 8))
+
+
+torch.manual_seed(0)
+model = build()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.003)
+losses = []
+for step in range(200):
+    x = torch.randn(1, 5, 8)
+    target = x.sum() / 10
+    loss = (model(x).mean() - target).pow(2)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+losses = [sum(losses[:20]), sum(losses[-20:])]
+"""
+
+PROGRAMS = {
+    "small_cnn": SMALL_CNN,
+    "colour_cnn": COLOUR_CNN,
+    "batch_norm_cnn": BATCH_NORM_CNN,
+    "mlp": MLP,
+    "lstm_last_step": LSTM_LAST_STEP,
+    "weighted_sum": WEIGHTED_SUM,
+}
 
 
 def imported(program: str) -> str:

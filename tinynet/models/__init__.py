@@ -4,6 +4,7 @@ from .classifier import SequenceClassifier
 from .cnn import CNN
 from .generation import Hypothesis, beam_search, generate, next_token_probabilities
 from .gpt import GPT
+from .gpt2 import load_gpt2, save_gpt2
 from .lenet import LeNet
 from .mlp import MLP
 from .ngram import NGram

@@ -19,6 +19,7 @@ import numpy as np
 from .._tensor import Tensor, new_tensor
 from ..autograd.modes import no_grad
 from ..errors import DtypeError, RangeError, ShapeError
+from ..nn import Module
 from ..nn import functional as F
 
 Array = np.ndarray[Any, Any]
@@ -26,12 +27,11 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class LanguageModel(Protocol):
-    """What `generate` and `beam_search` need of a model: steps, and an order of their rows.
+    """What `generate` and `beam_search` need of a model: steps, and an order of their rows."""
 
-    context  how many tokens it can look at, or None where there is no limit
-    """
-
-    context: int | None
+    @property
+    def context(self) -> int | None:
+        """How many tokens it can look at, or None where there is no limit."""
 
     def step(self, ids: Tensor, state: Any = None) -> tuple[Any, Any]:
         """Token ids (N, t), after those that `state` holds → scores of the next token (N, V), and the state after them."""
@@ -45,17 +45,27 @@ def inference(method: Method) -> Method:
 
     @functools.wraps(method)
     def run(self: Any, *args: Any, **options: Any) -> Any:
-        training = [m for m in self.modules() if m.training]
+        training = _training(self)
         for m in training:
-            m.training = False
+            m.__dict__["training"] = False
         try:
             with no_grad():
                 return method(self, *args, **options)
         finally:
             for m in training:
-                m.training = True
+                m.__dict__["training"] = True
 
     return run  # type: ignore[return-value]
+
+
+def _training(module: Module) -> list[Module]:
+    """The modules in `module` that are in training mode. A step asks for them, so it matters that this takes µs."""
+    found, todo = [], [module]
+    for m in todo:
+        if m.training:
+            found.append(m)
+        todo += [child for child in m._modules.values() if child is not None]
+    return found
 
 
 def token_ids(where: str, name: str, ids: Any, vocab: int | None = None) -> Tensor:
