@@ -1,6 +1,11 @@
 import numpy as np
 import pytest
 
+from tinynet_kernels.cpu import threads
+from tinynet_kernels.cpu.product import serves
+
+from .guard import ends_at_guard
+
 SHAPES = [(3, 4, 5), (1, 7, 1), (130, 33, 20), (20, 33, 300), (0, 3, 4), (3, 0, 4), (3, 4, 0), (200, 100, 90)]
 
 
@@ -42,6 +47,40 @@ def test_linear(cpu, normal, close, lead, features):
     rows_dy, rows_x = wide[3].reshape(int(np.prod(lead)), outputs), wide[0].reshape(int(np.prod(lead)), inputs)
     close(cpu.linear_grad_weight(dy, x), rows_dy.T @ rows_x, 10)
     close(cpu.linear_grad_bias(dy), rows_dy.sum(0), 10)
+
+
+def _ends_at_guard(x):
+    """A copy in the same storage whose last number is the last one before a protected page."""
+    turned = not x.flags.c_contiguous
+    copy = ends_at_guard(x.swapaxes(-1, -2) if turned else x)
+    return copy.swapaxes(-1, -2) if turned else copy
+
+
+LARGE = [(1, 1030, 256, 64), (1, 64, 1030, 256), (1, 300, 190, 304), (3, 270, 260, 272), (1, 261, 530, 1200)]
+
+
+@pytest.mark.parametrize(("batch", "m", "k", "n"), LARGE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_products_by_tiles(cpu, dtype, batch, m, k, n):
+    """In every storage, with arrays that end at a protected page; the same bits for any number of threads."""
+    assert serves(m, n, k, np.dtype(dtype).itemsize)
+    rng = np.random.default_rng(m + n)
+    a, b = (rng.standard_normal((batch, *shape)).astype(dtype) for shape in ((m, k), (k, n)))
+    expected = a.astype(np.longdouble if dtype == "float64" and m * n * k < 2**25 else np.float64) @ b
+    tolerance = 20 * np.finfo(dtype).eps * np.sqrt(k)
+    found = []
+    for left in (a, _transposed_storage(a)):
+        for right in (b, _transposed_storage(b)):
+            found.append(cpu.matmul(_ends_at_guard(left), _ends_at_guard(right)))
+            assert np.abs(found[-1] - expected).max() <= tolerance * np.abs(expected).max()
+    assert all(same.tobytes() == found[0].tobytes() for same in found)
+    before = threads.get_num_threads()
+    try:
+        for count in (1, 2, 4):
+            threads.set_num_threads(count)
+            assert cpu.matmul(a, b).tobytes() == found[0].tobytes()
+    finally:
+        threads.set_num_threads(before)
 
 
 def test_nan_and_inf_propagate(cpu, normal):

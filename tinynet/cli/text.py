@@ -109,7 +109,7 @@ def write_text(
     threads: int | None,
 ) -> None:
     """`tinynet generate`."""
-    from .. import set_num_threads
+    from ..threads import set_num_threads
     from ..training.text import load_text_run
     from ..training.text.classification import classify
     from ..training.text.translation import translate
@@ -152,7 +152,7 @@ def write_text(
         return
     from ..models import generate
 
-    options = {name: value for name, value in sampling.items() if value is not None and name != "stop"}
+    options: dict[str, Any] = {name: v for name, v in sampling.items() if v is not None and name != "stop"}
     tokens = generate(found.model, ids, max_tokens, greedy=greedy, overflow="slide", **options)
     for piece in _until(found.tokenizers[0].pieces(tokens), stop):
         sys.stdout.write(piece)

@@ -124,10 +124,11 @@ def make_outer_tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
+def make_product_tile(rows: int, vectors: int, columns: bool, add: bool, far: bool = False) -> Any:
     """c[co + i·ldc, v] (+)= Σ_k a[i, k] · b[bo + k·ldb, v], k < depth, for the first `count` rows, and no others.
 
-    a[i, k] is a[ao + i·lda + k], or with `columns` a[ao + k·lda + i], of which `rows` are read at every k.
+    a[i, k] is a[ao + i·lda + k], or with `columns` a[ao + k·lda + i], of which `rows` are read at every k. `far`: c is not
+    in a near cache, and is fetched while the sums are made.
     """
 
     @emitted
@@ -156,6 +157,10 @@ def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
                     new += [e.fma(value, bs[v], acc[i * vectors + v]) for v in range(vectors)]
                 return new
 
+            for i in range(rows if far else 0):
+                line = builder.gep(target, [builder.mul(ldc, ir.Constant(I64, i))])
+                for v in range(vectors):
+                    e.prefetch(builder.gep(line, [ir.Constant(I64, v * vector.count)]))
             zero = ir.Constant(vector, [0.0] * vector.count)
             sums = e.loop(e.number(1), [zero] * (rows * vectors), body)
             for i in range(rows):

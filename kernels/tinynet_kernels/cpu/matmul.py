@@ -9,6 +9,7 @@ from .arrays import Array, contiguous
 from .blas import gemm, gemm_address
 from .jit import inner, kernel
 from .memory import empty
+from .product import product_by_tiles, serves
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -41,6 +42,9 @@ def product_into(
 ) -> None:
     """c (batch, m, n) = op(a) op(b) + bias; the one compiled product that matmul and linear share."""
     flat_bias = np.empty(0, c.dtype) if bias is None else contiguous(bias)
+    if batch and serves(m, n, k, c.dtype.itemsize):
+        product_by_tiles(c.reshape(-1), a.reshape(-1), ta, b.reshape(-1), tb, flat_bias, batch, m, n, k)
+        return
     by_rows, step = m >= n, max(m, n)
     if batch < 16:  # the cut depends on shapes alone; BLAS packs the other operand anew for each block
         step = -(-step // max(2 if step >= 128 else 1, min(8, step // 256)))

@@ -68,6 +68,14 @@ class Emitter:
         place = self.builder.bitcast(pointer, value.type.as_pointer())
         self.builder.store(value, place, align=value.type.element.get_abi_size(self.context.target_data))
 
+    def prefetch(self, pointer: Any) -> None:
+        """Ask for the cache line of a place that will be written; any pointer may be given."""
+        word = ir.IntType(32)
+        place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        self.builder.call(function, [place, *(ir.Constant(word, i) for i in (1, 3, 1))])
+
     def mask(self, vector: Any, count: Any) -> Any:
         """Lanes below `count`, which may be negative or larger than the vector."""
         words, builder = ir.VectorType(ir.IntType(32), vector.count), self.builder

@@ -87,7 +87,8 @@ class Language:
 
     def evaluate(self, model: Any) -> dict[str, float]:
         """loss, perplexity and bits_per_character of the validation part."""
-        total = self.score(model) if isinstance(model, Module) else model.score(self.validation)
+        counted = isinstance(model, NGram)
+        total = model.score(self.validation) - model.score(self.validation[:1]) if counted else self.score(model)
         count = len(self.validation) - 1
         return {
             "loss": total / count,
@@ -108,14 +109,6 @@ class Language:
             logits = _logits(model, inputs).flatten(0, 1)
             total += float(F.cross_entropy(logits, targets.flatten(), reduction="sum").item())
         return total
-
-
-def fit_counts(config: TextConfig, language: Language, vocab: int) -> NGram:
-    """The counted model of the training part."""
-    assert config.order is not None
-    model = NGram(config.order, vocab)
-    model.fit(language.train)
-    return model
 
 
 def _logits(model: Any, inputs: Tensor) -> Tensor:

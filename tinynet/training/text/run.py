@@ -82,8 +82,7 @@ def train_text(
         set_num_threads(config.threads)
     task, tokenizers, labels = _prepare(config, folder if resume else None, note)
     manual_seed(config.seed)
-    counted = config.model == "ngram"
-    model = language.fit_counts(config, task, len(tokenizers[0])) if counted else _build(config, tokenizers, labels)
+    model: Any = _build(config, tokenizers, labels)
     if not resume:
         make_folder(folder)
         for name, tokenizer in zip(_names(config), tokenizers, strict=True):
@@ -91,7 +90,8 @@ def train_text(
         if labels:
             write_text(folder / "labels.json", json.dumps(labels, ensure_ascii=False) + "\n")
         write_text(folder / "config.json", json.dumps(describe(config), indent=2) + "\n")
-    if counted:
+    if config.model == "ngram":
+        model.fit(task.train)
         model.save(folder / "counts.safetensors")
         return TextResult(folder, [], task.evaluate(model), 0)
     trainer, steps = _trainer(config, model, task, folder)
@@ -151,6 +151,8 @@ def _build(config: TextConfig, tokenizers: tuple[Any, ...], labels: list[str]) -
         return translation.build(config, *tokenizers)
     if config.model == "classify":
         return classification.build(config, tokenizers[0], len(labels))
+    if config.model == "ngram":
+        return NGram(config.order or 1, len(tokenizers[0]))
     return language.build(config, len(tokenizers[0]))
 
 
