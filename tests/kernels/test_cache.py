@@ -107,11 +107,18 @@ def test_processes_that_compile_at_once(cpu, tmp_path):
     both = [
         subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    for process in both:
-        out, _ = process.communicate()
-        assert "2.0 []" in out
+    found = sorted(process.communicate()[0].strip() for process in both)
+    assert found == ["0 1 2.0 []", "1 0 2.0 []"]  # the other one waited for the file
     assert run(tmp_path) == "0 1 2.0 []"
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert not list(tmp_path.rglob("*.tmp")) + list(tmp_path.rglob("*.lock"))
+
+
+def test_a_lock_that_nobody_holds_stops_nobody(cpu, tmp_path):
+    assert run(tmp_path) == "1 0 2.0 []"
+    for path in tmp_path.rglob("*.code"):
+        path.rename(path.with_suffix(".lock"))
+    assert run(tmp_path) == "1 0 2.0 []"
+    assert not list(tmp_path.rglob("*.lock"))
 
 
 @pytest.mark.parametrize(

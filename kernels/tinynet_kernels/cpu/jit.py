@@ -36,6 +36,7 @@ SERIAL_BELOW = 200_000
 """Below this many element-operations a parallel launch (3 µs) costs more than it saves."""
 
 _NOTICE_AFTER = 2.0
+_WAIT = 120.0  # seconds for another process to compile a kernel
 _UNUSED_AFTER = 30 * 24 * 3600.0
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -104,6 +105,7 @@ class _CodeCache(_Cache):
         self._folder = folder
         self._name = f"{function.__module__.rsplit('.', 1)[-1]}.{function.__name__}-{form}"
         self._enabled = True
+        self._lock: _Lock | None = None
 
     @property
     def cache_path(self) -> str:
@@ -123,24 +125,74 @@ class _CodeCache(_Cache):
         if not self._enabled:
             return None
         target_context.refresh()
+        path = self._path(sig, target_context)
+        found = self._read(path, target_context)
+        if found is None:
+            self._unlock()  # of a compilation that failed
+            self._lock = _Lock(path)
+            self._lock.wait()
+            found = self._read(path, target_context)  # another process may have written it meanwhile
+            if found is not None:
+                self._unlock()
+        return found
+
+    def _read(self, path: Path, target_context: Any) -> Any:
         try:  # Numba's form of compiled code is a pickle: as dangerous as machine code, so the folder is its owner's alone
-            data = self._path(sig, target_context).read_bytes()
+            data = path.read_bytes()
             return compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
         except FileNotFoundError:
             return None
         except Exception:  # a damaged file is as good as none: compile, and write it anew
             return None
 
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
     def save_overload(self, sig: Any, data: Any) -> None:
-        if not self._enabled or data.lifted or data.library.has_dynamic_globals:
-            return
-        path = self._path(sig, data.target_context)
-        with contextlib.suppress(OSError):  # a full disk costs the cache, not the run
-            _write_whole(path, dumps(data._reduce()))
+        if self._enabled and not data.lifted and not data.library.has_dynamic_globals:
+            path = self._path(sig, data.target_context)
+            with contextlib.suppress(OSError):  # a full disk costs the cache, not the run
+                _write_whole(path, dumps(data._reduce()))
+        self._unlock()
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         key = repr((sig, target_context.codegen().magic_tuple()))
         return self._folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}.code"
+
+
+class _Lock:
+    """Lets one process compile a kernel, while others that need it wait for its file; it ends with the process at the latest.
+
+    Where files cannot be locked nobody waits, and after two minutes nobody does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._handle = path.with_suffix(".lock"), -1
+
+    def wait(self) -> None:
+        try:
+            import fcntl
+
+            self._handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            until = time.monotonic() + _WAIT
+            while time.monotonic() < until:
+                try:
+                    fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(0.02)
+                else:
+                    return
+        except (ImportError, OSError):
+            return
+
+    def release(self) -> None:
+        if self._handle >= 0:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            os.close(self._handle)
+            self._handle = -1
 
 
 def _write_whole(path: Path, data: bytes) -> None:
