@@ -15,6 +15,7 @@ Array = np.ndarray[Any, Any]
 FAMILIES = (
     "matmul", "conv", "pool", "norm", "softmax", "attention", "elementwise", "embedding", "recurrent", "optim", "engine",
     "steps",
+    "language",
 )  # fmt: skip
 
 

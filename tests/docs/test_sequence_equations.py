@@ -12,7 +12,7 @@ import tinynet
 import tinynet.nn.functional as F
 from tests.docs.test_equations import close, few, normal, seeds, sizes, way  # noqa: F401
 from tinynet import nn
-from tinynet.models import GPT, NNLM, RecurrentLM, beam_search
+from tinynet.models import GPT, NNLM, NGram, RecurrentLM, beam_search
 
 
 def softmax(s):
@@ -63,6 +63,16 @@ def test_e8_chain_rule(name):
     assert total == pytest.approx(1)
     for h in beam_search(model, [1], 4, beams=81):
         assert math.exp(h.score) == pytest.approx(known[tuple(h.ids)])
+
+
+def test_e8_counts():
+    model = NGram(3, 3).fit([0, 1, 2, 1, 0, 0, 2, 1, 1, 0, 1, 2])
+    total = 0.0
+    for text in itertools.product(range(3), repeat=4):
+        p = math.prod(math.exp(float(model.log_probabilities(text[:t])[text[t]].item())) for t in range(4))
+        assert math.exp(-model.score(text)) == pytest.approx(p)
+        total += p
+    assert total == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -96,9 +96,14 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 SMALL = {  # so that small arrays are divided, too
     "conv": {"_SUM_BYTES": 1},
-    "conv_columns": {"_PIXELS": 6},
+    "conv_columns": {"_PIXELS": 6, "_ROW": 0, "_BLAS": 1.0, "_PIECES": 2},
+    "conv_pointwise": {"_FEW_PIXELS": 1, "_FEW_CHANNELS": 1, "_PARTS": 4, "_PIXELS": 2, "_PIECES": 4, "_ROWS": 1},
     "attention_tiles": {"KEYS": 4},
-    "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2, "_PACKED": 0},
+    "moments": {"_BLOCK": 3, "_ROWS": 2},
+    "norm": {"_SHORT": 3, "_COLUMNS": 2},
+    "product": {"_LEAST": 20, "_NARROW": 2, "_DEPTH": 2, "_COLUMN_BYTES": 4 * vectors.WIDTH * 4},
+    "recurrent": {"_ROWS": 2, "_FEW": 2, "_CHUNK": 2, "_PACKED": 3},
+    "row_norm": {"_ROWS": 4, "_TOGETHER": 4},
 }
 
 

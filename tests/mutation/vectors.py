@@ -113,7 +113,7 @@ def outer_tile(
         t[to + i * ldt : to + i * ldt + n] += left @ right
 
 
-def make_product_tile(rows: int, vectors: int, columns: bool, add: bool) -> Any:
+def make_product_tile(rows: int, vectors: int, columns: bool, add: bool, far: bool = False) -> Any:
     def tile(
         count: int, depth: int, a: Array, ao: int, lda: int, b: Array, bo: int, ldb: int, c: Array, co: int, ldc: int
     ) -> None:

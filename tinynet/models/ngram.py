@@ -1,6 +1,6 @@
 """The counted n-gram language model with interpolated Kneser–Ney smoothing.
 
-The chain rule of probability, P(w₁ … w_T) = ∏_t P(w_t ∣ w₁ … w_{t−1}), with the last n − 1 tokens in place of all earlier
+The chain rule of probability (E8), P(w₁ … w_T) = ∏_t P(w_t ∣ w₁ … w_{t−1}), with the last n − 1 tokens in place of all earlier
 ones. Of a context h of k − 1 tokens, with h′ the same without its first token,
 
     P_k(w ∣ h) = max(c(h w) − D(c(h w)), 0) / Σ_v c(h v)  +  γ(h) · P_{k−1}(w ∣ h′)

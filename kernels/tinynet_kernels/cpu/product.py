@@ -23,6 +23,7 @@ from .memory import empty
 from .simd import lanes, move, transpose, width
 
 _HEIGHT, _DEPTH, _COLUMN_BYTES = ROWS[0], 256, 576 * 4
+_NARROW = 16  # rows, columns or depth below which packing costs too much
 _LEAST = 1 << 24  # multiplications below which what is won does not pay for the time to compile all this
 
 _rows_1, _rows_2, _rows_3 = (make_product_tile(_HEIGHT, v, columns=False, add=True, far=True) for v in (1, 2, 3))
@@ -32,7 +33,7 @@ _turned_1, _turned_2, _turned_3 = (make_product_tile(_HEIGHT, v, columns=True, a
 def serves(m: int, n: int, k: int, itemsize: int) -> bool:
     """Whether a product of m × k and k × n is better done here than by BLAS: large, and few lanes idle at row ends."""
     lane = width() * 4 // itemsize
-    return min(m, n, k) >= 16 and m * n * k >= _LEAST and -n % lane * 12 <= n
+    return min(m, n, k) >= _NARROW and m * n * k >= _LEAST and -n % lane * 12 <= n
 
 
 def product_by_tiles(
