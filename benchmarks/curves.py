@@ -1,4 +1,4 @@
-"""Cost curves: time per sample against batch, channels and image size. `python -m benchmarks curves [--plot out.png]`."""
+"""Cost curves: time per sample against batch, channels, image size and length. `python -m benchmarks curves [--plot out.png]`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from .attention import attention
 from .cases import Case
 from .conv import conv
 from .matmul import linear
+from .recurrent import layer
 from .runner import Row
 
 
@@ -20,11 +22,16 @@ def _curve(title: str, cases: Iterable[tuple[int, int, Case]]) -> list[Case]:
     ]
 
 
+LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 CASES = [
     *_curve("conv 32→32, k3, 16²: batch", ((n, n, conv(n, 32, 32, 3, 16)) for n in (1, 2, 4, 8, 16, 32, 64, 128))),
     *_curve("conv b16, k3, 16²: channels", ((c, 16, conv(16, c, c, 3, 16)) for c in (1, 2, 4, 8, 16, 32, 64, 128))),
     *_curve("conv b8, 16→16, k3: image size", ((s, 8, conv(8, 16, 16, 3, s)) for s in (4, 7, 8, 14, 16, 28, 32, 56, 64))),
     *_curve("linear 256→256: batch", ((n, n, linear(n, 256, 256)) for n in (1, 4, 16, 64, 256, 1024))),
+    *_curve("LSTM b32, 128→128: length", ((t, 32, layer("LSTM", t, 32, 128, 128)) for t in (8, 16, 32, 64, 128, 256))),
+    *_curve("LSTM T32, 128→128: batch", ((b, b, layer("LSTM", 32, b, 128, 128)) for b in (1, 4, 16, 64, 256))),
+    *_curve("causal attention 1×4×T×32: length", ((t, t, attention(1, 4, t, 32, kind="causal")) for t in LENGTHS)),
+    *_curve("causal attention N×4×128×32: batch", ((n, n, attention(n, 4, 128, 32, kind="causal")) for n in (1, 4, 16, 64))),
     *_curve("linear b64: features", ((f, 64, linear(64, f, f)) for f in (16, 32, 64, 128, 256, 512, 1024))),
 ]  # fmt: skip
 
