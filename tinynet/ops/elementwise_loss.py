@@ -12,7 +12,7 @@ from ..errors import OptionError, ShapeError
 from . import primitives as P
 from .checks import floating, tensor_of
 from .distance import at_least
-from .loss import _common, _matched, _reduce, _reduction
+from .loss import _common, _matched, _reduce, _reduction, weighted
 from .smooth_activation import log_sigmoid
 
 
@@ -20,19 +20,6 @@ def compared(where: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
     """Input and target in their common dtype and shape."""
     x, y = _common(where, input, target)
     return _matched(where, x, y)
-
-
-def weighted(where: str, each: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    """The loss of elements with weights; the mean divides by the sum of the weights."""
-    if weight is None:
-        return _reduce(each, reduction)
-    w = floating(where, "weight", weight)
-    if w.array.shape != each.array.shape:
-        raise ShapeError(
-            f"{where}: weight must have input's shape {tuple(each.array.shape)}, got {tuple(w.array.shape)}"
-        )
-    total = _reduce(P.mul(each, w), "none" if reduction == "none" else "sum")
-    return P.div(total, _reduce(w, "sum")) if reduction == "mean" else total
 
 
 def l1_loss(
@@ -77,9 +64,10 @@ def huber_loss(
     x, y = compared("huber_loss", input, target)
     if delta <= 0:
         raise OptionError(f"huber_loss: delta must be > 0, got {delta!r}")
-    return weighted(
-        "huber_loss", P.mul(_rounded(P.sub(x, y), float(delta), 1.0 / delta), float(delta)), weight, reduction
-    )
+    each = P.mul(_rounded(P.sub(x, y), float(delta), 1.0 / delta), float(delta))
+    if weight is not None:  # whose mean, unlike that of l1_loss, is over the elements
+        each = weighted("huber_loss", each, weight, "none")
+    return _reduce(each, reduction)
 
 
 def _rounded(d: Tensor, width: float, rate: float) -> Tensor:
@@ -203,10 +191,8 @@ def binary_cross_entropy(
     )
     each = P.neg(P.add(P.mul(t, positive), P.mul(P.sub(1.0, t), negative)))
     if ends.any():
-        slope = P.where(
-            ends, P.mul(P.sub(x, t).detach(), number(1e12) if x.array.itemsize > 2 else number(0)), number(0)
-        )
-        each = P.add(each, P.mul(P.sub(x, x.detach()), slope))
+        slope = P.div(P.sub(x, t).detach(), number(1e-12) if x.array.itemsize > 2 else number(1))
+        each = P.add(each, P.mul(P.sub(x, x.detach()), P.where(ends, slope, number(0))))
     if weight is not None:
         try:
             w = P.expand(floating(where, "weight", weight), shape=x.array.shape)

@@ -160,7 +160,7 @@ def multi_margin_loss(
         raise OptionError(f"{where}: p must be 1 or 2, got {p!r}")
     if t.shape not in ((n,), () if single else (n,)):
         raise ShapeError(f"{where}: target must have shape {() if single else (n,)}, got {t.shape}")
-    t = t.reshape(n)
+    shape, t = t.shape, t.reshape(n)
     if ((t < 0) | (t >= classes)).any():
         raise RangeError(f"{where}: target {t[(t < 0) | (t >= classes)][0]} is outside 0 … {classes - 1}")
     own = P.take_along(x, t[:, None], axis=1)
@@ -172,7 +172,7 @@ def multi_margin_loss(
             raise ShapeError(f"{where}: weight must have shape ({classes},), got {tuple(weight.array.shape)}")
         each = P.mul(each, P.index(weight, index=(t[:, None],)))
     y = P.div(P.sum_(each, axes=(1,)), float(classes))
-    return P.reshape(y, shape=()) if single else _reduce(y, reduction)
+    return P.reshape(y, shape=shape if reduction == "none" else ()) if single else _reduce(y, reduction)
 
 
 def multilabel_margin_loss(

@@ -112,7 +112,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"{tuple(w.array.shape)}"
         )
     w = P.reshape(w, shape=() if x.ndim == 0 else (-1, *(1,) * max(x.ndim - 2, 0)))
-    return P.where(P.gt(x, 0.0), x, P.mul(x, w))
+    positive, zero = P.gt(x, 0.0), x.array.dtype.type(0)
+    # where, inside too: an infinite x must not reach the weight's gradient as 0·∞
+    return P.where(positive, x, P.mul(P.where(positive, zero, x), w))
 
 
 def rrelu(
