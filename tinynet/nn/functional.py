@@ -23,7 +23,7 @@ from ..ops.adaptive_pool import (
 from ..ops.attention import scaled_dot_product_attention
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.distance import cosine_similarity, normalize, pairwise_distance
-from ..ops.dropout import dropout
+from ..ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ..ops.elementwise_loss import (
     binary_cross_entropy,
     gaussian_nll_loss,
@@ -38,6 +38,7 @@ from ..ops.elementwise_loss import (
 )
 from ..ops.embedding import embedding
 from ..ops.indexing import one_hot
+from ..ops.interpolate import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle
 from ..ops.layer_norm import layer_norm, rms_norm
 from ..ops.linear import linear
 from ..ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
@@ -67,6 +68,7 @@ from ..ops.piecewise import (
 from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from ..ops.shape import pad
 from ..ops.smooth_activation import glu, gumbel_softmax, logsigmoid, mish, softmin, softsign, tanhshrink
+from ..ops.unfold import fold, unfold
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -75,6 +77,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -82,6 +85,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -92,8 +96,13 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
+    "feature_alpha_dropout",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -106,6 +115,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -128,6 +138,8 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -150,4 +162,5 @@ __all__ = [
     "threshold",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
 ]

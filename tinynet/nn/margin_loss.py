@@ -93,7 +93,7 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """max(0, d(anchor, positive) − d(anchor, negative) + margin), d a function. See functional.triplet_margin_with_distance_loss."""
+    """max(0, d(anchor, positive) − d(anchor, negative) + margin), d a function.."""
 
     def __init__(
         self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"

@@ -146,8 +146,8 @@ def gaussian_nll_loss(
     where = "gaussian_nll_loss"
     reduction = _reduction(where, reduction, None, None)
     x, t = compared(where, input, target)
-    v = var if isinstance(var, Tensor) else new_tensor(np.full(x.array.shape, var, x.array.dtype))
-    v = floating(where, "var", v)
+    number = isinstance(var, int | float)
+    v = floating(where, "var", new_tensor(np.full(x.array.shape, var, x.array.dtype)) if number else var)
     if (v.array < 0).any():
         raise OptionError(f"{where}: var must be ≥ 0")
     shape = x.array.shape

@@ -66,6 +66,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """e^(−xᵢ) / Σⱼ e^(−xⱼ) along `dim`."""
     x = floating("softmin", "input", to_dtype(input, dtype, "softmin") if isinstance(input, Tensor) else input)
+    if dim is not None and x.ndim:
+        wrap_dim(dim, x.ndim, "softmin")
     return softmax(P.neg(x), dim, _stacklevel)
 
 
