@@ -18,6 +18,7 @@ FAMILIES = [
     "pool",
     "norm",
     "attention",
+    "image",
     "loss",
     "more_loss",
     "distance",
