@@ -80,7 +80,7 @@ def pixel_shuffle(x: Any, r: int) -> np.ndarray:
 
 def pixel_unshuffle(x: Any, r: int) -> np.ndarray:
     parts = [x[..., i::r, j::r] for i in range(r) for j in range(r)]
-    return np.stack(parts, -3).reshape(*x.shape[:-3], -1, x.shape[-2] // r, x.shape[-1] // r)
+    return np.stack(parts, -3).reshape(*x.shape[:-3], x.shape[-3] * r * r, x.shape[-2] // r, x.shape[-1] // r)
 
 
 def channel_shuffle(x: Any, groups: int) -> np.ndarray:
@@ -106,11 +106,11 @@ def unfold(x: Any, k: Any, dilation: int = 1, padding: int = 0, stride: int = 1)
     y = np.zeros((*x.shape[:-3], x.shape[-3], k[0] * k[1], size[0] * size[1]))
     for tap, i, place in found:
         y[..., tap, i] = x[(..., *place)]
-    return y.reshape(*x.shape[:-3], -1, size[0] * size[1])
+    return y.reshape(*x.shape[:-3], x.shape[-3] * k[0] * k[1], size[0] * size[1])
 
 
 def fold(x: Any, size: Any, k: Any, dilation: int = 1, padding: int = 0, stride: int = 1) -> np.ndarray:
-    x = x.reshape(*x.shape[:-2], -1, k[0] * k[1], x.shape[-1])
+    x = x.reshape(*x.shape[:-2], x.shape[-2] // (k[0] * k[1]), k[0] * k[1], x.shape[-1])
     y = np.zeros((*x.shape[:-2], *size))
     for tap, i, place in windows(size, k, dilation, padding, stride):
         y[(..., *place)] += x[..., tap, i]
