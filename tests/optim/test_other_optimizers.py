@@ -170,7 +170,7 @@ def test_state_goes_through_a_file(name):
 def test_lbfgs_finds_the_valley(search):
     """Rosenbrock's function (1 − x)² + 100(y − x²)², least at (1, 1)."""
     p = nn.Parameter(tn.tensor([-1.2, 1.0], dtype=tn.float64))
-    options = {"lr": 1.0, "max_iter": 100, "tolerance_change": 1e-15} if search else {"lr": 0.002, "max_iter": 4000}
+    options = {"lr": 1.0, "max_iter": 100, "tolerance_change": 1e-15} if search else {"lr": 0.002, "max_iter": 1000}
     optimizer = optim.LBFGS([p], line_search_fn=search, **options)
 
     def closure():
