@@ -58,6 +58,7 @@ EXCEPTIONS = {
     ("random", "kernels"): "the stream's definition is here, its kernel is there; imported on the first draw",
     ("threads", "kernels"): "the number of threads is the kernels'",
     ("memory", "kernels"): "the pool is the kernels'",
+    ("optim.swa_utils", "nn"): "the averaged model is a Module",
     ("training.run", "models"): "the commands' experiments name their models",
     ("training.text.classification", "models"): "what is trained on text is chosen by name",
     ("training.text.language", "models"): "what is trained on text is chosen by name",

@@ -96,6 +96,34 @@ def eye_(tensor: Tensor) -> Tensor:
     return _fill(tensor, np.eye(*tensor.array.shape))
 
 
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Weights (O, C, *kernel) of a convolution that passes its channels on, as many as there are, in each group."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(f"dirac_: expected 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}")
+    out, channels, *kernel = tensor.array.shape
+    if groups < 1 or out % groups:
+        raise OptionError(f"dirac_: {out} output channels cannot be divided by groups {groups}")
+    y = np.zeros(tensor.array.shape)
+    each = out // groups
+    for group in range(groups):
+        for k in range(min(each, channels)):
+            y[(group * each + k, k, *(n // 2 for n in kernel))] = 1
+    return _fill(tensor, y)
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """A matrix of draws from N(0, std²), of which a share `sparsity` of each column is zero. Source: Martens, ICML 2010."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_: expected a matrix, got shape {tuple(tensor.shape)}")
+    if not 0 <= sparsity <= 1:
+        raise OptionError(f"sparse_: sparsity must lie in [0, 1], got {sparsity!r}")
+    draw = generator or current_generator()
+    y = draw.normal(tensor.array.shape, np.dtype(np.float64)) * std
+    order = np.argsort(draw.uniform(tensor.array.shape, np.dtype(np.float64)), axis=0)
+    np.put_along_axis(y, order[: math.ceil(sparsity * y.shape[0])], 0.0, axis=0)
+    return _fill(tensor, y)
+
+
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """U(−a, a), a = gain·√(6/(fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010."""
     bound = gain * math.sqrt(6.0 / sum(_fans("xavier_uniform_", tensor)))

@@ -314,7 +314,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
-            raise OptionError(f"Dropout: p must lie in [0, 1], got {p!r}")
+            raise OptionError(f"{type(self).__name__}: p must lie in [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:

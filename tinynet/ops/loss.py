@@ -250,6 +250,19 @@ def _matched(where: str, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return P.expand(x, shape=shape), P.expand(y, shape=shape)
 
 
+def weighted(where: str, each: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """The loss of elements with weights; the mean divides by the sum of the weights."""
+    if weight is None:
+        return _reduce(each, reduction)
+    w = floating(where, "weight", weight)
+    if w.array.shape != each.array.shape:
+        raise ShapeError(
+            f"{where}: weight must have input's shape {tuple(each.array.shape)}, got {tuple(w.array.shape)}"
+        )
+    total = _reduce(P.mul(each, w), "none" if reduction == "none" else "sum")
+    return P.div(total, _reduce(w, "sum")) if reduction == "mean" else total
+
+
 def mse_definition(x: Tensor, y: Tensor, *, reduction: str) -> Tensor:
     """(x − y)², then its mean or sum (E23)."""
     difference = P.sub(x, y)
@@ -276,12 +289,15 @@ def mse_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared error (E23): the mean (or "sum", or "none") of (input − target)²."""
+    """Mean squared error (E23): the mean (or "sum", or "none") of (input − target)².
+
+    weight  of input's shape; the mean divides by its sum
+    """
     reduction = _reduction("mse_loss", reduction, size_average, reduce)
-    if weight is not None:
-        raise NotImplementedError("mse_loss: weight is not supported; multiply with reduction='none'")
     x, y = _common("mse_loss", input, target)
     x, y = _matched("mse_loss", x, y)
+    if weight is not None:
+        return weighted("mse_loss", mse_definition(x, y, reduction="none"), weight, reduction)
     return _mse(x, y, reduction=reduction)
 
 

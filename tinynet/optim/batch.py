@@ -14,6 +14,7 @@ from ..errors import ShapeError
 
 Array = np.ndarray[Any, Any]
 State = dict[str, Any]
+SCALARS = ("step", "mu_product")  # slots that are one float32
 
 
 @dataclass
@@ -93,7 +94,7 @@ def _fill(values: State, p: Array, slots: tuple[str, ...]) -> bool:
     """Whether there was something to fill."""
     empty = [name for name in slots if values.get(name) is None]
     for name in empty:
-        values[name] = new_tensor(np.zeros((), np.float32) if name == "step" else np.zeros(p.shape, p.dtype))
+        values[name] = new_tensor(np.zeros((), np.float32) if name in SCALARS else np.zeros(p.shape, p.dtype))
     if "step" in slots and values["step"].array.dtype != np.float32:  # a loaded one
         values["step"] = new_tensor(values["step"].array.astype(np.float32))
     return bool(empty)

@@ -23,8 +23,40 @@ def check(where: str, name: str, ok: bool, value: Any, expected: str) -> None:
         raise OptionError(f"{where}: {name} must be {expected}, got {value!r}")
 
 
+def options(where: str, *, differentiable: bool, capturable: bool | None = None, **own: Any) -> dict[str, Any]:
+    """The defaults of an optimizer: its own options, those that every one has, and those that are not supported."""
+    if differentiable or capturable:
+        raise NotImplementedError(f"{where}: differentiable=True and capturable=True are not supported")
+    for name in ("lr", "eps", "weight_decay"):
+        if name in own:
+            check(where, name, own[name] >= 0, own[name], "≥ 0")
+    if "betas" in own:
+        betas = own["betas"]
+        check(where, "betas", len(betas) == 2 and all(0 <= b < 1 for b in betas), betas, "two numbers in [0, 1)")
+    return {**own, **({} if capturable is None else {"capturable": False}), "differentiable": False}
+
+
+def descent(p: Array, g: Array, group: dict[str, Any]) -> Array:
+    """The gradient to descend along: negated under `maximize`, and with weight_decay·p added.
+
+    Where the group has `decoupled_weight_decay` set, p ← (1 − lr·weight_decay)·p instead.
+    """
+    d = -g if group["maximize"] else g
+    if not group["weight_decay"]:
+        return d
+    if group.get("decoupled_weight_decay"):
+        p *= 1.0 - group["lr"] * group["weight_decay"]
+        return d
+    return d + p * group["weight_decay"]
+
+
 class Optimizer:
-    """Parameters in groups, each with its options. A subclass defines `slots`, `launch` (kernel), `update` (definition)."""
+    """Parameters in groups, each with its options. A subclass defines `slots`, `update` (definition), `launch` (kernel).
+
+    has_kernel  False: `update` runs always, and there is no `launch`
+    """
+
+    has_kernel = True
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -115,16 +147,17 @@ class Optimizer:
     def _batch(self, params: list[Tensor], group: dict[str, Any]) -> Batch:
         """The last step's, if it is over the same parameters, arrays and slots."""
         slots, old = self.slots(group), self._batches.get(id(group))
+        by_definition = modes.definitions or not self.has_kernel
         if (
             old is not None
-            and old.by_definition == modes.definitions
+            and old.by_definition == by_definition
             and old.slots == slots
             and _same(params, old.params)
             and _same(arrays_of(params, self.state, slots) or [], old.arrays)
         ):
             return old
         self._check_memory(params, slots)
-        new = make_batch(self._name, params, self.state, slots, by_definition=modes.definitions)
+        new = make_batch(self._name, params, self.state, slots, by_definition)
         self._batches[id(group)] = new
         return new
 

@@ -1,0 +1,93 @@
+"""Smooth activation functions, gates, and samples of a softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from .._tensor import Tensor, new_tensor, wrap_dim
+from ..autograd.basis import cast
+from ..errors import ShapeError
+from ..random import current_generator
+from . import primitives as P
+from .activation import _sigmoid, _tanh, softmax, softplus
+from .checks import floating, to_dtype
+from .piecewise import pointwise
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log σ(x) = min(x, 0) − log(1 + e^(−|x|)), of which nothing overflows; the slope at 0 is ½."""
+    negative = P.lt(x, 0.0)
+    size = P.where(negative, x, P.neg(x))
+    return P.sub(P.where(negative, x, 0), P.log1p(P.exp(size)))
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(1/(1 + e⁻ˣ))."""
+    return log_sigmoid(floating("logsigmoid", "input", input))
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x/(1 + |x|)."""
+    x = floating("softsign", "input", input)
+    return P.div(x, P.add(P.absolute(x), 1.0))
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x − tanh(x)."""
+    x = floating("tanhshrink", "input", input)
+    return P.sub(x, _tanh(x))
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·tanh(log(1 + e^x)). Source: Misra, BMVC 2020."""
+
+    def function(x: Tensor) -> Tensor:
+        if x.array.dtype in dtypes.HALVES:
+            return cast(function(cast(x, dtype=np.float32)), dtype=x.array.dtype)
+        return P.mul(x, P.tanh(softplus(x)))
+
+    return pointwise("mish", input, inplace, function)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a·σ(b), a and b the halves of the input along `dim`. Source: Dauphin, Fan, Auli, Grangier, ICML 2017."""
+    x = floating("glu", "input", input)
+    d = wrap_dim(dim, x.ndim, "glu")
+    if x.ndim == 0 or x.array.shape[d] % 2:
+        raise ShapeError(f"glu: dim {dim} of shape {tuple(x.array.shape)} cannot be halved")
+    n, before = x.array.shape[d] // 2, (slice(None),) * d
+    a, b = (P.index(x, index=(*before, s)) for s in (slice(0, n), slice(n, None)))
+    return P.mul(a, _sigmoid(b))
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """e^(−xᵢ) / Σⱼ e^(−xⱼ) along `dim`."""
+    x = floating("softmin", "input", to_dtype(input, dtype, "softmin") if isinstance(input, Tensor) else input)
+    if dim is not None and x.ndim:
+        wrap_dim(dim, x.ndim, "softmin")
+    return softmax(P.neg(x), dim, _stacklevel)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((x + g)/tau), g = −log(−log u) with u uniform: a sample of the classes that has a gradient.
+
+    hard  1 at the largest and 0 elsewhere, with the gradient of the softmax
+
+    Sources: Jang, Gu, Poole; Maddison, Mnih, Teh; both ICLR 2017.
+    """
+    x = floating("gumbel_softmax", "logits", logits)
+    wrap_dim(dim, x.ndim, "gumbel_softmax")
+    u = current_generator().uniform(x.array.shape, np.dtype(np.float64))
+    noise = -np.log(-np.log(np.maximum(u, np.finfo(np.float64).tiny)))
+    soft = softmax(P.div(P.add(x, new_tensor(noise.astype(x.array.dtype))), float(tau)), dim)
+    if not hard:
+        return soft
+    y = np.zeros_like(soft.array)
+    if y.ndim and y.size:
+        np.put_along_axis(y, np.expand_dims(soft.array.argmax(dim), dim), y.dtype.type(1), dim)
+    elif y.size:
+        y[...] = 1
+    return P.add(P.sub(new_tensor(y), soft.detach()), soft)
