@@ -50,7 +50,7 @@ STATISTICS = """aminmax argsort bincount count_nonzero cummax cummin cumprod dif
     msort nanmean nanmedian nanquantile nansum prod quantile sort"""
 SELECTION = """index_add index_copy index_fill index_put masked_scatter scatter scatter_add scatter_reduce take unique
     unique_consecutive"""
-ARRANGING = """diag diag_embed diagflat diagonal dsplit fill_diagonal_ fliplr flipud hsplit ravel repeat repeat_interleave
+ARRANGING = """diag diag_embed diagflat diagonal dsplit fliplr flipud hsplit ravel repeat repeat_interleave
     roll rot90 tensor_split tile unfold vsplit"""
 MATRIX = """addbmm addmm addmv addr baddbmm cholesky cross det dist inner inverse kron logdet matrix_power slogdet trace
     vdot"""
@@ -281,6 +281,7 @@ def attach() -> None:
         methods[function.__name__] = function
     for name in ("exponential_", "geometric_", "log_normal_", "cauchy_", "random_", "multinomial"):
         methods[name] = getattr(sampling, name)
+    methods["fill_diagonal_"] = arranging.fill_diagonal_
     for name in ("new_zeros", "new_ones", "new_empty", "new_full"):
         methods[name] = getattr(creation, name)
     methods |= {"bernoulli": creation.bernoulli, "new_tensor": creation.new_tensor_like}
@@ -313,11 +314,15 @@ def attach() -> None:
     methods["__itruediv__"] = functools.partialmethod(_in_place_operator, div_)
     methods["__ipow__"] = functools.partialmethod(_in_place_operator, methods["pow_"])
     for name, op in (
+        ("floordiv", elementwise.floor_divide),
+        ("mod", elementwise.remainder),
+        ("lshift", special.bitwise_left_shift),
+        ("rshift", special.bitwise_right_shift),
         ("and", elementwise.bitwise_and),
         ("or", elementwise.bitwise_or),
         ("xor", elementwise.bitwise_xor),
     ):
-        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, in_place(f"bitwise_{name}", op))
+        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, in_place(op.__name__, op))
     for name, value in methods.items():
         setattr(Tensor, name, value)
 

@@ -91,7 +91,7 @@ def linear(x: Any, w: Any, b: Any = None) -> np.ndarray:
 
 RECORDS = [
     OpRecord(
-        ("matmul",),
+        ("matmul", "linalg.matmul"),
         tn.matmul,
         np.matmul,
         products(),

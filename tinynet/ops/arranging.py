@@ -173,7 +173,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         own = tuple(-1 if j == i else 1 for j in range(len(xs)))
         out.append(P.expand(reshape(x, own), shape=shape))
     if swap:
-        out = [transpose(x, 0, 1) for x in (out[1], out[0], *out[2:])]
+        out[:2] = out[1::-1]
     return tuple(out)
 
 
@@ -303,7 +303,8 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step` along a dimension, in a new last one; a copy."""
     x = tensor_of("unfold", "input", input)
     d = wrap_dim(dimension, x.ndim, "unfold")
-    x = x if x.ndim else ravel(x)
+    if x.ndim == 0:
+        return P.index(unfold(ravel(x), 0, size, step), index=(0,))
     n = x.array.shape[d]
     if not 0 <= size <= n or step < 1:
         raise ShapeError(f"unfold: size {size} and step {step} do not fit dimension {dimension} of size {n}")

@@ -234,6 +234,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy of `input` whose slices `index` along `dim` hold one number."""
     x, places = _slices("index_fill", input, dim, index)
+    places = tuple(np.unique(k) if isinstance(k, np.ndarray) else k for k in places)
     y = P.put(_at_least_1d(x), _filler("index_fill", x, value), index=places)
     return P.reshape(y, shape=x.array.shape)
 
@@ -244,7 +245,10 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     if not isinstance(indices, tuple | list):
         raise DtypeError(f"index_put: indices must be a tuple of tensors, got {type(indices).__name__}")
     _same_kind("index_put", "values", x, v)
-    places = plan(x, tuple(slice(None) if k is None else k for k in indices))[1]
+    try:
+        places = plan(x, tuple(slice(None) if k is None else k for k in indices))[1]
+    except RangeError as error:
+        raise RangeError(f"index_put: {error}") from None
     if not places:  # 0-d indices are integers
         places = tuple(np.asarray(k.array).reshape(1) if isinstance(k, Tensor) else slice(None) for k in indices)
     target = x.array[places].shape
@@ -365,7 +369,7 @@ def _search(where: str, sequence: Any, input: Any, narrow: bool, right: bool, si
         s = np.take_along_axis(s, integer(where, "sorter", sorter).array, -1)
     if s.ndim == 0 or s.ndim > 1 and s.shape[:-1] != v.shape[:-1]:
         raise ShapeError(f"{where}: shapes {s.shape} and {v.shape} do not agree outside the last dimension")
-    order = "right" if right else "left"
+    order: Any = "right" if right else "left"
     kind = np.int32 if narrow else np.int64
     if s.ndim == 1:
         return new_tensor(np.asarray(np.searchsorted(s, v, order)).astype(kind))

@@ -119,8 +119,10 @@ def _median(where: str, input: Tensor, dim: int | None, keepdim: bool, skip: boo
             return P.div(P.sum_(flat, axes=(0,)), 0.0)
         _nonempty(where, flat, (0,))
         middle = flat.array[_middle(flat.array, 0, skip)]
-        same = np.isnan(flat.array) if np.isnan(middle)[0] else flat.array == middle
-        return P.amax(P.index(flat, index=(np.nonzero(same)[0],)), axes=(0,))
+        if np.isnan(middle)[0]:
+            missing = P.index(flat, index=(np.flatnonzero(np.isnan(flat.array)),))
+            return P.div(P.sum_(missing, axes=(0,)), float(missing.array.size))
+        return P.amax(P.index(flat, index=(np.flatnonzero(flat.array == middle),)), axes=(0,))
     axis = wrap_dim(dim, x.ndim, where)
     if x.ndim == 0:
         return _point(x, _median(where, P.reshape(x, shape=(1,)), 0, False, skip))
@@ -176,6 +178,8 @@ def _quantile(
     where: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip: bool
 ) -> Tensor:
     x = floating(where, "input", input)
+    if not isinstance(q, Tensor | int | float):
+        raise DtypeError(f"{where}: q must be a number or a Tensor, got {type(q).__name__}")
     if x.array.dtype in dtypes.HALVES:
         raise DtypeError(f"{where}: input must be float32 or float64, got {x.dtype}")
     if isinstance(q, Tensor) and (q.array.dtype != x.array.dtype or q.ndim > 1):
@@ -234,7 +238,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
         x = P.reshape(x, shape=(x.array.size,))
     n = x.array.shape[axis]
     if n == 0:
-        return new_tensor(np.ones(rest, x.array.dtype))
+        return P.reshape(P.add(P.sum_(x, axes=(axis,), keepdims=True), 1), shape=rest)
     while n > 1:
         half = n // 2
         product = P.mul(narrow(x, axis, 0, half), narrow(x, axis, half, half))
@@ -294,9 +298,9 @@ def _logcumsumexp_grad(dz: Any, x: Any, z: Any, axis: int, reverse: bool) -> Any
     parts = []
     for sign in (1.0, -1.0):
         size = P.mul(dz, sign)
-        some = P.gt(size, 0)
-        logs = P.where(some, P.log(P.where(some, size, 1)), -math.inf)
-        parts.append(P.exp(P.add(_logcumsumexp(P.sub(logs, z), axis=axis, reverse=not reverse), x)))
+        some = P.logical_not(P.le(size, 0))
+        logs = P.where(some, P.sub(P.log(P.where(some, size, 1)), P.where(some, z, 0)), -math.inf)
+        parts.append(P.exp(P.add(_logcumsumexp(logs, axis=axis, reverse=not reverse), x)))
     return P.sub(*parts)
 
 
