@@ -102,15 +102,26 @@ def lower(x: Any, upper: bool = False) -> np.ndarray:
 
 def symmetric(f: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """The factor of the symmetric part, so that the derivative exists in every direction."""
-    if not hasattr(x, "mT"):
+    if not (hasattr(x, "mT") and x.is_floating_point() and x.shape[-1] == x.shape[-2]):
         return f(x, *rest, **options)
     return f((x + x.mT) * 0.5, *rest, **options)
 
 
-def square(names: str, f: Any, *calls: Call, edges: Any = (call(BATCHES), call(ONE)), **more: Any) -> OpRecord:
+SQUARES = (call(BATCHES), call(ONE))
+
+
+def square(names: str, f: Any, *calls: Call, edges: Any = SQUARES, **more: Any) -> OpRecord:
     name = names.split()[0].rpartition(".")[2]
-    refusals = (refused(f"{name}.*square", ValueError, X), *more.pop("refusals", ()))
-    more = {"halves": False, "result_of_integers": None, "tolerance": SOLVED, "refusals": refusals, **more}
+    bad = more.pop("bad", ())
+    refusals = (refused(f"{name}.*square", ValueError, X, *bad), *more.pop("refusals", ()))
+    more = {
+        "halves": False,
+        "result_of_integers": None,
+        "tolerance": SOLVED,
+        "refusals": refusals,
+        "layouts": False,
+        **more,
+    }
     return listed(names, f, *calls, edges=edges, **more)
 
 
@@ -283,6 +294,7 @@ RECORDS = [
         call(B, C),
         edges=(call(BATCHES, BATCHES), call(ONE, ONE)),
         differentiable=(0, 1),
+        bad=(W,),
         refusals=(
             refused("solve.*equations", ValueError, M, V),
             refused("solve.*invertible", ValueError, SINGULAR, X[:, 0]),
@@ -308,7 +320,7 @@ RECORDS = [
         call(M, -2),
         call(M, 3),
         edges=(call(BATCHES, 2), call(ONE, 3)),
-        refusals=(),
+        bad=(2,),
         integers=d.whole(J32, 3),
         result_of_integers="kept",
     ),

@@ -69,14 +69,10 @@ def rows(step: Any) -> Any:
     return reference
 
 
-def index_put(x: Any, v: Any, *k: Any, accumulate: bool = False) -> np.ndarray:
+def index_put(x: Any, k: Any, v: Any, accumulate: bool = False) -> np.ndarray:
     z = np.array(x)
     (np.add.at if accumulate else np.ndarray.__setitem__)(z, k, v)
     return z
-
-
-def put_invoke(f: Any, x: Any, v: Any, *k: Any, **options: Any) -> Any:
-    return f(x, k, v, **options)
 
 
 def masked_scatter(x: Any, mask: Any, v: Any) -> np.ndarray:
@@ -224,15 +220,18 @@ RECORDS = [
     listed(
         "index_put",
         index_put,
-        call(X, np.array(2.0), A[:, 0], K[:2]),
-        call(X, Y[0, :2], A[1, :2], K[1:], accumulate=True),
-        call(X, Y[:, :2].reshape(-1)[:3], MASK),
-        call(X, Y[1], np.array([1])),
-        edges=(call(NONE, NONE, np.zeros(0, INT)), call(ONE, ONE, np.zeros(1, INT))),
-        differentiable=(0, 1),
-        invoke=put_invoke,
-        integers=d.whole(I32, I32[:1], np.array([1]), accumulate=True),
-        refusals=(refused("index.*2.*range", IndexError, X, Y[1], np.array([2])),),
+        call(X, (A[:, 0], K[:2]), np.array(2.0)),
+        call(X, (A[1, :2], K[1:]), Y[0, :2], accumulate=True),
+        call(X, (MASK,), Y[:, :2].reshape(-1)[:3]),
+        call(X, (np.array([1]),), Y[1]),
+        edges=(call(NONE, (np.zeros(0, INT),), NONE), call(ONE, (np.zeros(1, INT),), ONE)),
+        differentiable=(0, 2),
+        integers=d.whole(I32, (np.array([1]),), I32[:1], accumulate=True),
+        refusals=(
+            refused("index_put.*2.*range", IndexError, X, (np.array([2]),), Y[1]),
+            refused("index_put.*tuple", TypeError, X, 1, Y[1]),
+            refused("index_put.*fit", ValueError, X, (np.array([1]),), X),
+        ),
     ),
     listed(
         "take",
@@ -287,7 +286,8 @@ RECORDS = [
         call(X[0], X, right=True),
         call(K, 2, side="right"),
         call(K, A, out_int32=True),
-        edges=(call(np.ones(0), X), call(np.ones(1), np.ones(1)), call(X[0], X)),
+        edges=(call(np.ones(0), X), call(np.ones(1), np.ones(1))),
+        plain=call(X[0], X),
         differentiable=(),
         integers=d.whole(K, A),
         result="int64",
@@ -303,7 +303,8 @@ RECORDS = [
         lambda v, s, **k: searchsorted(s, v, **k),
         call(X, X[0], right=True),
         call(2, K),
-        edges=(call(X, np.ones(0)), call(np.ones(1), np.ones(1)), call(X, X[0])),
+        edges=(call(X, np.ones(0)), call(np.ones(1), np.ones(1))),
+        plain=call(X, X[0]),
         differentiable=(),
         integers=d.whole(A, K),
         result="int64",

@@ -47,14 +47,15 @@ def binary(names: str, f: Any, *more: Call, at: Any = None, **options: Any) -> O
     at = call(X, Y) if at is None else at
     options.setdefault("integers", d.whole(I32, J32))
     name = names.split()[0]
-    refusals = (refused(f"{name}.*shape", ValueError, np.ones(2), np.ones(3)), *options.pop("refusals", ()))
+    kind = np.int32 if options.get("only_integers") else np.float64
+    refusals = (refused(f"{name}.*shape", ValueError, np.ones(2, kind), np.ones(3, kind)), *options.pop("refusals", ()))
     options = {"tolerance": COMPOSED, "differentiable": (0, 1), "broadcasts": True, "refusals": refusals, **options}
     return d.listed(names, f, at, *more, at, edges=edges, smooth=st.just(at), **options)
 
 
-def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> np.ndarray:
+def nan_to_num(x: Any, nan: float | None = 0.0, posinf: Any = None, neginf: Any = None) -> np.ndarray:
     """In float64 the largest number depends on the dtype, so that these calls give one."""
-    y = np.where(np.isnan(x), nan, x)
+    y = np.where(np.isnan(x), 0.0 if nan is None else nan, x)
     y = np.where(y == np.inf, posinf if posinf is not None else np.finfo(float).max, y)
     return np.where(y == -np.inf, neginf if neginf is not None else np.finfo(float).min, y)
 

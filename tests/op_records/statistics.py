@@ -154,7 +154,8 @@ RECORDS = [
             *SPREAD,
             edges=(call(np.ones((2, 0)), 0), call(ONE, correction=0)),
             tolerance=SUMMED,
-            refusals=(DIM(name),),
+            kind="fused",
+            refusals=(DIM(f"{name}_mean"),),
             **FLOATS,
         )
         for name in ("var", "std")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
+from .._tensor import Tensor, new_tensor, wrap_dim
 from ..autograd import views
 from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError, ShapeError
@@ -291,7 +291,7 @@ def _flipped(where: str, input: Tensor, dim: int) -> Tensor:
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """The plane of two dimensions turned `k` times by 90°, from the first towards the second."""
     x = tensor_of("rot90", "input", input)
-    a, b = wrap_dims(tuple(dims), x.ndim, "rot90") if len(dims) == 2 and x.ndim > 1 else (0, 0)
+    a, b = (wrap_dim(d, x.ndim, "rot90") for d in dims) if len(dims) == 2 and x.ndim > 1 else (0, 0)
     if a == b:
         raise ShapeError(f"rot90: expected two different dims of at least 2 dimensions, got {tuple(dims)}")
     turned = {0: lambda: P.clone(x), 1: lambda: transpose(flip(x, b), a, b), 2: lambda: flip(x, (a, b))}

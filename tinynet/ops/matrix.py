@@ -56,6 +56,8 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta·input + alpha·(vec1 vec2ᵀ)."""
     a, b = _operands("addr", vec1, vec2)
+    if a.ndim != 1 or b.ndim != 1:
+        raise ShapeError(f"addr: expected two vectors, got {tuple(a.array.shape)} and {tuple(b.array.shape)}")
     return _plus("addr", input, outer(a, b), beta, alpha)
 
 
@@ -73,7 +75,12 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta·input + alpha·Σ (batch1 @ batch2) over the batch."""
-    return _plus("addbmm", input, P.sum_(_batches("addbmm", batch1, batch2), axes=(0,)), beta, alpha)
+    return _plus("addbmm", input, _over_batch(_batches("addbmm", batch1, batch2)), beta, alpha)
+
+
+def _over_batch(x: Tensor) -> Tensor:
+    total = P.sum_(x, axes=(0,))
+    return total if total.array.dtype == x.array.dtype else P.cast(total, dtype=x.array.dtype)
 
 
 # products

@@ -31,6 +31,8 @@ def _filler(where: str, x: Tensor, value: Any) -> Tensor:
         if value.ndim:
             raise ShapeError(f"{where}: value must be a number or a 0-d tensor, got shape {tuple(value.array.shape)}")
         return value if value.array.dtype == x.array.dtype else P.cast(value, dtype=x.array.dtype)
+    if not isinstance(value, bool | int | float | np.generic):
+        raise DtypeError(f"{where}: value must be a number or a Tensor, got {type(value).__name__}")
     dtypes.check_fits(np.asarray(value), x.array.dtype, where)
     return new_tensor(np.asarray(value, x.array.dtype))
 

@@ -287,6 +287,7 @@ def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ^ exponent, computed in and returned as float64."""
     _pair("float_power", input, exponent)
     x, y = (P.cast(v, dtype=np.float64) for v in promoted("float_power", input, exponent))
+    check_broadcast("float_power", x, y)
     return power(x, y)
 
 
@@ -299,12 +300,16 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """max(x, min)."""
-    return clamp(tensor_of("clamp_min", "input", input), min=min)
+    x, low = promoted("clamp_min", tensor_of("clamp_min", "input", input), min)
+    check_broadcast("clamp_min", x, low)
+    return clamp(x, min=low)
 
 
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """min(x, max)."""
-    return clamp(tensor_of("clamp_max", "input", input), max=max)
+    x, high = promoted("clamp_max", tensor_of("clamp_max", "input", input), max)
+    check_broadcast("clamp_max", x, high)
+    return clamp(x, max=high)
 
 
 bitwise_left_shift = _bits(

@@ -13,7 +13,7 @@ from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from . import primitives as P
 from .checks import check_broadcast, floating, integer, numpy_names, one_of, tensor_of, to_dtype, widened
-from .reduction import _dims, _left, _nonempty, max_result, mean, std, var
+from .reduction import _dims, _left, _nonempty, max_result, mean, order_of, std, var
 from .reduction import amax as _amax
 from .reduction import amin as _amin
 from .shape import cat, movedim, narrow, stack
@@ -44,6 +44,7 @@ def _with_mean(
     x = floating(where, "input", input)
     if isinstance(dim, bool):  # var_mean(x, False), PyTorch's older form
         dim, unbiased = None, dim
+    _dims(where, x, dim)
     return spread(x, dim, unbiased, keepdim, correction=correction), mean(x, dim, keepdim)
 
 
@@ -56,7 +57,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     axis = wrap_dim(dim, x.ndim, "sort")
     if x.ndim == 0:
         return max_result(P.clone(x), new_tensor(np.zeros((), np.int64)))
-    order = np.ascontiguousarray(P.argsort(x.array, axis=axis, descending=descending))
+    order = np.ascontiguousarray(order_of(x.array, axis, descending))
     return max_result(P.take_along(x, order, axis=axis), new_tensor(order))
 
 
@@ -93,7 +94,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> max
         raise RangeError(f"kthvalue: k must lie between 1 and {n}, the size of dim {dim}, got {k}")
     if x.ndim == 0:
         return _point(x, kthvalue(P.reshape(x, shape=(1,)), 1))
-    return _picked(x, np.take(P.argsort(x.array, axis=axis, descending=False), [k - 1], axis), axis, keepdim)
+    return _picked(x, np.take(order_of(x.array, axis), [k - 1], axis), axis, keepdim)
 
 
 @numpy_names
@@ -134,7 +135,7 @@ def _middle(x: Array, axis: int, skip: bool) -> Array:
     """The index of the median along `axis`, which is kept."""
     n, missing = x.shape[axis], np.isnan(x).sum(axis, keepdims=True)
     place = np.maximum(n - missing - 1, 0) // 2 if skip else np.where(missing > 0, n - missing, (n - 1) // 2)
-    return np.take_along_axis(P.argsort(x, axis=axis, descending=False), place, axis)
+    return np.take_along_axis(order_of(x, axis), place, axis)
 
 
 @numpy_names
@@ -148,7 +149,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> max_result:
     rows = np.moveaxis(x.array, axis, -1)
     k = np.empty(rows.shape[:-1], np.int64)
     for place in np.ndindex(k.shape):
-        order = P.argsort(rows[place], axis=0, descending=False)
+        order = order_of(rows[place], 0)
         ordered = rows[place][order]
         ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
         k[place] = order[ends[np.argmax(np.diff(ends, prepend=-1))]]
@@ -193,7 +194,7 @@ def _quantile(
     rows = P.reshape(x, shape=(x.array.size,)) if dim is None or ndim == 0 else movedim(x, axis, -1)
     _nonempty(where, rows, (rows.ndim - 1,))
     last = rows.ndim - 1
-    ordered = P.take_along(rows, P.argsort(rows.array, axis=last, descending=False), axis=last)
+    ordered = P.take_along(rows, order_of(rows.array, last), axis=last)
     found = [_between(ordered, float(p), interpolation, skip) for p in wanted.reshape(-1)]
     if not keepdim:
         found = [P.reshape(z, shape=z.array.shape[:-1]) for z in found]
