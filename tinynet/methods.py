@@ -55,13 +55,14 @@ ARRANGING = """diag diag_embed diagflat diagonal dsplit fliplr flipud hsplit rav
 MATRIX = """addbmm addmm addmv addr baddbmm cholesky cross det dist inner inverse kron logdet matrix_power slogdet trace
     vdot"""
 ACTIVATION = "relu sigmoid softmax log_softmax tanh"
-IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan arctan2
-    arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
-    bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad digamma eq erf erfc erfinv exp
-    exp2 expm1 float_power floor floor_divide fmod frac ge gt heaviside hypot index_add index_copy index_fill index_put
-    ldexp le lerp lgamma log log10 log1p log2 logical_and logical_not logical_or logical_xor logit lt masked_fill
-    masked_scatter nan_to_num ne neg negative pow rad2deg reciprocal remainder round rsqrt scatter scatter_add
-    scatter_reduce sgn sigmoid sign sin sinc sinh sqrt square tan tanh tril triu trunc xlogy"""
+IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
+    arctan2 arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad
+    digamma divide eq erf erfc erfinv exp exp2 expm1 float_power floor floor_divide fmod frac ge gt heaviside
+    hypot index_add index_copy index_fill index_put ldexp le lerp lgamma log log10 log1p log2 logical_and
+    logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply nan_to_num ne neg negative pow
+    rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
+    sqrt square subtract tan tanh tril triu true_divide trunc xlogy"""
 FAMILIES = (
     (elementwise, ELEMENTWISE),
     (reduction, REDUCTION),
@@ -285,7 +286,6 @@ def attach() -> None:
     for name in ("new_zeros", "new_ones", "new_empty", "new_full"):
         methods[name] = getattr(creation, name)
     methods |= {"bernoulli": creation.bernoulli, "new_tensor": creation.new_tensor_like}
-    methods |= {"sub_": sub_, "subtract_": sub_, "multiply_": mul_, "divide_": div_, "true_divide_": div_}
     methods["T"] = property(reverse_axes)
     methods["mT"] = property(matrix_transpose)
     operators = {

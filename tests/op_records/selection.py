@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from tests.op_records import draw as d
 from tests.op_records.record import EXACT, SUMMED, Call, OpRecord, Subgradient, call, refused
@@ -15,6 +16,7 @@ C = d.numbers(2, 4, 3)
 I32 = np.array([[3, 0, -2], [7, 5, 1]], np.int32)
 A = np.array([[0, 1, 0], [1, 1, 0]])
 K = np.array([0, 2, 2])
+DISTINCT = np.array([[0, 2, 1], [1, 0, 2]])  # of places that meet, every one gets the gradient, as in PyTorch
 MASK = np.array([[True, False, True], [False, False, True]])
 NONE, ONE = np.ones((0, 3)), np.ones((1, 1))
 NO_INDEX, ZERO = np.zeros((0, 3), INT), np.zeros((1, 1), INT)
@@ -147,6 +149,8 @@ RECORDS = [
         call(X, -1, A, Y, reduce="add"),
         call(X, 1, A, Y, reduce="multiply"),
         call(X, 1, A, Y),
+        plain=call(X, 1, DISTINCT, Y),
+        smooth=st.sampled_from([call(X, 1, DISTINCT, Y), call(X, 1, A, 2.5), call(X, 1, A, Y, reduce="add")]),
         integers=INTEGER,
         refusals=(*REFUSED("scatter", Y), refused("scatter.*reduce", ValueError, X, 1, A, Y, reduce="mean")),
         **{**PLACED, "tolerance": SUMMED},

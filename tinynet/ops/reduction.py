@@ -257,7 +257,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 def order_of(x: Array, axis: int, descending: bool = False) -> Array:
     """The indices that bring `x` into order along `axis`; halves as float32, as NumPy misplaces a bfloat16's NaN."""
-    return P.argsort(x.astype(np.float32) if x.dtype in HALVES else x, axis=axis, descending=descending)  # type: ignore[no-any-return]
+    return P.argsort(x.astype(np.float32) if x.dtype in HALVES else x, axis=axis, descending=descending)
 
 
 @numpy_names

@@ -81,7 +81,8 @@ def scatter(
 ) -> Tensor:
     """A copy of `input` with z[…, index[…, k, …], …] = src[…, k, …] along `dim`; `src` may be a number.
 
-    Where a place comes several times, the last one counts. `reduce`: None, "add" or "multiply" with what is there.
+    Where a place comes several times, the last one counts, and all of them get its gradient, as in PyTorch.
+    `reduce`: None, "add" or "multiply" with what is there.
     """
     src = value if src is None else src
     if src is None:
