@@ -222,6 +222,8 @@ def _rows(where: str, x: Tensor, places: Index, source: Any) -> Tensor:
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy of `input` with alpha·source[k] added to its slice index[k] along `dim`, for every k."""
     x, places = _slices("index_add", input, dim, index)
+    if x.dtype.category < 2 and not isinstance(alpha, int):
+        raise DtypeError(f"index_add: alpha must be an integer for a tensor of dtype {x.dtype}, got {alpha!r}")
     v = _rows("index_add", x, places, source)
     y = _accumulate(_at_least_1d(x), v if alpha == 1 else P.mul(v, alpha), places)
     return P.reshape(y, shape=x.array.shape)

@@ -258,6 +258,8 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     w = promoted("lerp", _floating("lerp", x), weight)[1]
     check_broadcast("lerp", x, y, w)
     way = P.sub(y, x)
+    if not isinstance(weight, Tensor):
+        return P.add(x, P.mul(way, w)) if abs(weight) < 0.5 else P.sub(y, P.mul(way, 1.0 - weight))
     return P.where(P.lt(P.absolute(w), 0.5), P.add(x, P.mul(w, way)), P.sub(y, P.mul(way, P.sub(1.0, w))))
 
 
@@ -295,6 +297,8 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input·2^other."""
     x, y = tensor_of("ldexp", "input", input), tensor_of("ldexp", "other", other)
     check_broadcast("ldexp", x, y)
+    if x.is_floating_point() and not y.is_floating_point():
+        y = P.cast(y, dtype=x.array.dtype)
     return P.mul(x, P.power(2.0, y))
 
 
