@@ -173,7 +173,7 @@ RECORDS = [
             for how in ("sum", "prod", "mean", "amax", "amin")
             for own in (True, False)
         ),
-        call(X, 1, A, Y, "mean"),
+        call(X, 1, A, Y, "amax"),
         edges=(call(NONE, 1, NO_INDEX, NONE, "sum"), call(ONE, 1, ZERO, ONE, "prod")),
         differentiable=(0, 3),
         integers=d.whole(I32, 1, A, I32, "amax"),
