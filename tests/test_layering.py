@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "autograd": CORE | {"kernels"},
     "ops": CORE | {"kernels"},
     "methods": CORE | {"ops"},
+    "linalg": CORE | {"ops"},
     "nn": CORE | {"ops", "methods"},
     "optim": CORE | {"kernels"},
     "data": CORE | {"ops"},

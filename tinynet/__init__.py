@@ -26,17 +26,33 @@ TABLE: dict[str, str] = {
     "memory": "memory_stats set_memory_limit release_memory",
     "serialization": "load save",
     "ops.creation": """arange as_tensor asarray bernoulli empty empty_like eye from_dlpack from_numpy full full_like
-        linspace ones ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like""",
+        linspace logspace ones ones_like rand rand_like randint randn randn_like randperm tensor tril_indices triu_indices
+        zeros zeros_like""",
     "ops.elementwise": """abs absolute add allclose bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clip cos div
         divide eq equal erf exp expm1 floor floor_divide ge greater greater_equal gt isclose isfinite isinf isnan le less
         less_equal log log10 log1p log2 logical_and logical_not logical_or logical_xor lt maximum minimum mul multiply
-        ne neg negative not_equal pow reciprocal remainder round rsqrt sign sin sqrt square sub subtract tan true_divide
+        ne neg negative not_equal pow reciprocal remainder round rsqrt sgn sign sin sqrt square sub subtract tan true_divide
         trunc where""",
     "ops.reduction": "all amax amin any argmax argmin cumsum logsumexp max mean min norm std sum topk var",
-    "ops.shape": """broadcast_to cat chunk clone concat concatenate flatten flip movedim narrow permute reshape split
-        squeeze stack t transpose tril triu unbind unflatten unsqueeze""",
+    "ops.shape": """broadcast_to cat chunk clone concat concatenate flatten flip moveaxis movedim narrow permute reshape
+        split squeeze stack swapaxes swapdims t transpose tril triu unbind unflatten unsqueeze""",
     "ops.indexing": "gather index_select masked_fill masked_select nonzero take_along_dim",
-    "ops.linalg": "bmm dot einsum matmul mm mv outer",
+    "ops.linalg": "bmm dot einsum ger matmul mm mv outer",
+    "ops.special": """acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2
+        atanh bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign cosh deg2rad digamma erfc erfinv exp2
+        float_power fmax fmin fmod frac heaviside hypot isin isneginf isposinf ldexp lerp lgamma logaddexp logaddexp2 logit
+        nan_to_num polygamma positive rad2deg signbit sinc sinh xlogy""",
+    "ops.statistics": """aminmax argsort bincount count_nonzero cummax cummin cumprod cumulative_trapezoid diff histc
+        kthvalue logcumsumexp median mode msort nanmean nanmedian nanquantile nansum prod quantile sort std_mean trapezoid
+        trapz var_mean""",
+    "ops.selection": """bucketize index_add index_copy index_fill index_put masked_scatter scatter scatter_add
+        scatter_reduce searchsorted take unique unique_consecutive""",
+    "ops.arranging": """atleast_1d atleast_2d atleast_3d block_diag broadcast_tensors cartesian_prod column_stack
+        combinations diag diag_embed diagflat diagonal dsplit dstack fliplr flipud hsplit hstack meshgrid ravel
+        repeat_interleave roll rot90 row_stack tensor_split tile vsplit vstack""",
+    "ops.matrix": """addbmm addmm addmv addr baddbmm cdist chain_matmul cholesky cross det dist inner inverse kron logdet
+        matrix_power slogdet tensordot trace vdot""",
+    "ops.sampling": "multinomial normal poisson randint_like",
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
     "ops.dropout": "dropout",
     "ops.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
@@ -55,6 +71,7 @@ MODULES = (
     "cuda",
     "data",
     "errors",
+    "linalg",
     "models",
     "nn",
     "ops",

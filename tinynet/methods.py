@@ -14,22 +14,55 @@ from ._device import check_device, device
 from ._tensor import Tensor, new_tensor
 from .autograd import views
 from .errors import OptionError, ShapeError
-from .ops import activation, checks, creation, elementwise, indexing, linalg, reduction, shape
+from .ops import (
+    activation,
+    arranging,
+    checks,
+    creation,
+    elementwise,
+    indexing,
+    linalg,
+    matrix,
+    reduction,
+    sampling,
+    selection,
+    shape,
+    special,
+    statistics,
+)
 from .ops import primitives as P
 from .ops.creation import _stream
 
 ELEMENTWISE = """abs absolute add allclose bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clip cos div divide
     eq equal erf exp expm1 floor floor_divide ge greater greater_equal gt isclose isfinite isinf isnan le less less_equal
     log log10 log1p log2 logical_and logical_not logical_or logical_xor lt maximum minimum mul multiply ne neg negative
-    not_equal pow reciprocal remainder round rsqrt sign sin sqrt square sub subtract tan true_divide trunc"""
+    not_equal pow reciprocal remainder round rsqrt sgn sign sin sqrt square sub subtract tan true_divide trunc"""
 REDUCTION = "all amax amin any argmax argmin cumsum logsumexp max mean min norm std sum topk var"
-SHAPE = """broadcast_to chunk clone contiguous expand expand_as flatten flip movedim narrow permute reshape reshape_as
-    split squeeze t transpose tril triu unbind unflatten unsqueeze view view_as"""
+SHAPE = """broadcast_to chunk clone contiguous expand expand_as flatten flip moveaxis movedim narrow permute reshape reshape_as
+    split squeeze swapaxes swapdims t transpose tril triu unbind unflatten unsqueeze view view_as"""
 INDEXING = "gather index_select masked_fill masked_select nonzero take_along_dim"
-LINALG = "bmm dot matmul mm mv outer"
+LINALG = "bmm dot ger matmul mm mv outer"
+SPECIAL = """acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh
+    bitwise_left_shift bitwise_right_shift clamp_max clamp_min copysign cosh deg2rad digamma erfc erfinv exp2 float_power
+    fmax fmin fmod frac heaviside hypot isneginf isposinf ldexp lerp lgamma logaddexp logaddexp2 logit nan_to_num positive
+    rad2deg signbit sinc sinh xlogy"""
+STATISTICS = """aminmax argsort bincount count_nonzero cummax cummin cumprod diff histc kthvalue logcumsumexp median mode
+    msort nanmean nanmedian nanquantile nansum prod quantile sort"""
+SELECTION = """index_add index_copy index_fill index_put masked_scatter scatter scatter_add scatter_reduce take unique
+    unique_consecutive"""
+ARRANGING = """diag diag_embed diagflat diagonal dsplit fliplr flipud hsplit ravel repeat repeat_interleave
+    roll rot90 tensor_split tile unfold vsplit"""
+MATRIX = """addbmm addmm addmv addr baddbmm cholesky cross det dist inner inverse kron logdet matrix_power slogdet trace
+    vdot"""
 ACTIVATION = "relu sigmoid softmax log_softmax tanh"
-IN_PLACE = """abs ceil clamp clip cos erf exp expm1 floor log log1p neg reciprocal remainder round rsqrt sigmoid sin sqrt
-    square tan tanh trunc masked_fill pow floor_divide logical_not tril triu"""
+IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
+    arctan2 arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad
+    digamma divide eq erf erfc erfinv exp exp2 expm1 float_power floor floor_divide fmod frac ge gt heaviside
+    hypot index_add index_copy index_fill index_put ldexp le lerp lgamma log log10 log1p log2 logical_and
+    logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply nan_to_num ne neg negative pow
+    rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
+    sqrt square subtract tan tanh tril triu true_divide trunc xlogy"""
 FAMILIES = (
     (elementwise, ELEMENTWISE),
     (reduction, REDUCTION),
@@ -37,6 +70,11 @@ FAMILIES = (
     (indexing, INDEXING),
     (linalg, LINALG),
     (activation, ACTIVATION),
+    (special, SPECIAL),
+    (statistics, STATISTICS),
+    (selection, SELECTION),
+    (arranging, ARRANGING),
+    (matrix, MATRIX),
 )
 
 
@@ -101,16 +139,6 @@ def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 def relu_(self: Tensor) -> Tensor:
     """self ← max(self, 0)."""
     return views.inplace("relu_", self, activation.relu)
-
-
-def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """self ← self + value·tensor1 ⊙ tensor2."""
-    return views.inplace("addcmul_", self, lambda x: P.add(x, P.mul(P.mul(tensor1, tensor2), value)))
-
-
-def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """self ← self + value·tensor1 / tensor2."""
-    return views.inplace("addcdiv_", self, lambda x: P.add(x, P.mul(P.div(tensor1, tensor2), value)))
 
 
 def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **kwargs: float) -> Tensor:
@@ -249,10 +277,15 @@ def attach() -> None:
         methods[name + "_"] = in_place(name, methods[name])
     for name, target in CASTS.items():
         methods[name] = _casting(name, target)
-    functions: tuple[Any, ...] = (add_, sub_, mul_, div_, relu_, addcmul_, addcdiv_, uniform_, normal_, bernoulli_)
+    functions: tuple[Any, ...] = (add_, sub_, mul_, div_, relu_, uniform_, normal_, bernoulli_)
     for function in (*functions, to, type_as, type, cpu, cuda, views.copy_, views.fill_, views.zero_):
         methods[function.__name__] = function
-    methods["bernoulli"] = creation.bernoulli
+    for name in ("exponential_", "geometric_", "log_normal_", "cauchy_", "random_", "multinomial"):
+        methods[name] = getattr(sampling, name)
+    methods["fill_diagonal_"] = arranging.fill_diagonal_
+    for name in ("new_zeros", "new_ones", "new_empty", "new_full"):
+        methods[name] = getattr(creation, name)
+    methods |= {"bernoulli": creation.bernoulli, "new_tensor": creation.new_tensor_like}
     methods["T"] = property(reverse_axes)
     methods["mT"] = property(matrix_transpose)
     operators = {
@@ -266,6 +299,8 @@ def attach() -> None:
         "and": elementwise.bitwise_and,
         "or": elementwise.bitwise_or,
         "xor": elementwise.bitwise_xor,
+        "lshift": special.bitwise_left_shift,
+        "rshift": special.bitwise_right_shift,
         "matmul": linalg.matmul,
     }
     for name, op in operators.items():
@@ -279,11 +314,15 @@ def attach() -> None:
     methods["__itruediv__"] = functools.partialmethod(_in_place_operator, div_)
     methods["__ipow__"] = functools.partialmethod(_in_place_operator, methods["pow_"])
     for name, op in (
+        ("floordiv", elementwise.floor_divide),
+        ("mod", elementwise.remainder),
+        ("lshift", special.bitwise_left_shift),
+        ("rshift", special.bitwise_right_shift),
         ("and", elementwise.bitwise_and),
         ("or", elementwise.bitwise_or),
         ("xor", elementwise.bitwise_xor),
     ):
-        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, in_place(f"bitwise_{name}", op))
+        methods[f"__i{name}__"] = functools.partialmethod(_in_place_operator, in_place(op.__name__, op))
     for name, value in methods.items():
         setattr(Tensor, name, value)
 

@@ -12,7 +12,19 @@ import tinynet
 DOCS = Path(__file__).parents[2] / "docs"
 LISTED = re.findall(r"^```\{names\} (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
 PACKAGES = {
-    *("autograd", "data", "data.text", "errors", "models", "nn", "nn.functional", "nn.init", "optim", "testing"),
+    *(
+        "autograd",
+        "data",
+        "data.text",
+        "errors",
+        "linalg",
+        "models",
+        "nn",
+        "nn.functional",
+        "nn.init",
+        "optim",
+        "testing",
+    ),
     "training",
 }
 

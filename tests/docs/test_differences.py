@@ -32,6 +32,11 @@ UNSUPPORTED = {
     "`Tensor.view(dtype)`": [lambda: tinynet.ones(2).view(tinynet.int32)],
     "`Tensor.to(memory_format=…)`": [lambda: tinynet.ones(2).to(memory_format="channels_last")],
     "`norm`": [lambda: tinynet.ones(2, 2).norm("nuc")],
+    "`linalg.norm`, `linalg.matrix_norm`": [
+        lambda f=f, ord=ord: f(tinynet.ones(2, 2), ord)
+        for f in (tinynet.linalg.norm, tinynet.linalg.matrix_norm)
+        for ord in (2, -2, "nuc")
+    ],
     "`pad`": [
         lambda mode=mode: F.pad(tinynet.ones(2, 3, 3, 3), (1, 1), mode=mode)
         for mode in ("reflect", "replicate", "circular")
@@ -170,6 +175,26 @@ def test_attention_to_nothing(torch):
         assert bool(weights.isnan().all()) is nan
         assert bool((weights == 0).all()) is not nan
         assert not layer(x, x, x, key_padding_mask=nobody, need_weights=False)[0].isnan().any()
+
+
+def test_unfold_copies(torch):
+    for engine, copied in ((torch, False), (tinynet, True)):
+        x = engine.zeros(4)
+        x.unfold(0, 2, 2).fill_(1)
+        assert bool((x == 0).all()) is copied
+
+
+def test_equal_extremes_that_do_not_take_part(torch):
+    for engine, share in ((torch, 0.5), (tinynet, 1.0)):
+        v = engine.ones(1, requires_grad=True)
+        y = engine.ones(1).scatter_reduce(0, engine.tensor([0]), v, "amax", include_self=False)
+        assert engine.autograd.grad(y.sum(), v)[0].item() == share
+
+
+def test_the_gradient_of_a_singular_determinant():
+    x = tinynet.zeros(2, 2, requires_grad=True)
+    with pytest.raises(errors.OptionError, match="invertible"):
+        x.det().backward()
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")

@@ -25,6 +25,12 @@ FAMILIES = [
     "dropout_embedding",
     "recurrent",
     "creation_random",
+    "special",
+    "statistics",
+    "selection",
+    "arranging",
+    "matrix",
+    "sampling",
 ]
 
 RECORDS: list[OpRecord] = [

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.op_records.record import Call
+import tinynet as tn
+from tests.op_records.record import COMPOSED, Call, OpRecord
 from tinynet.testing.strategies import arrays, broadcastable_shapes, shapes
 
 SMALL = shapes(max_dims=3, max_side=3)
@@ -121,3 +122,30 @@ BINARY_EDGES = tuple(
         ((1, 1), (1,)),
     ]
 )
+
+
+# records of listed calls
+
+
+def listed(
+    names: str, reference: Any, *calls: Call, edges: Any = (), plain: Call | None = None, **more: Any
+) -> OpRecord:
+    """A record whose inputs are the calls listed; `edges` come before the plain call (the last of the calls)."""
+    names_ = tuple(names.split())
+    home, _, name = names_[0].rpartition(".")
+    owner = {"": tn, "linalg": tn.linalg, "Tensor": tn.Tensor}[home]
+    more.setdefault("function", getattr(owner, name))
+    more.setdefault("tolerance", COMPOSED)
+    more.setdefault("result_of_integers", "kept")
+    return OpRecord(
+        names_,
+        reference=reference,
+        inputs=st.sampled_from(calls),
+        edges=(*edges, calls[-1] if plain is None else plain),
+        **more,
+    )
+
+
+def whole(*arguments: Any, **options_: Any) -> Strategy:
+    """One integer call."""
+    return st.just(Call(arguments, options_))

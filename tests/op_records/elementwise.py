@@ -112,7 +112,7 @@ UNARY = [
         subgradients=kink(0, 0.0),
     ),
     unary(
-        "sign",
+        "sign sgn",
         lambda x: np.where(x > 0, 1.0, np.where(x < 0, -1.0, 0.0)),
         smooth=d.nonzero,
         tolerance=EXACT,

@@ -33,7 +33,7 @@ def of_sizes(draw: Any, *forms: str) -> Call:
 
 def product(name: str, forms: tuple[str, str], edges: Any, *bad: Any) -> OpRecord:
     return OpRecord(
-        (name,),
+        (name, "ger") if name == "outer" else (name,),
         getattr(tn, name),
         lambda x, y: np.einsum(
             f"{forms[0]},{forms[1]}->{ {'bmm': 'bik', 'mm': 'ik', 'mv': 'i', 'dot': '', 'outer': 'ij'}[name] }", x, y
@@ -91,7 +91,7 @@ def linear(x: Any, w: Any, b: Any = None) -> np.ndarray:
 
 RECORDS = [
     OpRecord(
-        ("matmul",),
+        ("matmul", "linalg.matmul"),
         tn.matmul,
         np.matmul,
         products(),

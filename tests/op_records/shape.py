@@ -318,7 +318,7 @@ RECORDS = [
         (refused("permute.*2 dims", ValueError, X, 0), refused("permute.*twice", ValueError, X, 0, 0)),
     ),
     moved(
-        "transpose",
+        "transpose swapaxes swapdims",
         lambda x, a, b: np.swapaxes(x, a, b),
         with_dim().map(lambda c: call(*c.args, 0)),
         [call(X1, 0, 0), call(XE, 0, 1), call(X1, 0, -1), call(X, 0, -1)],
@@ -332,7 +332,7 @@ RECORDS = [
         (refused("t: .*2 dim", ValueError, np.ones((1, 1, 1))),),
     ),
     moved(
-        "movedim",
+        "movedim moveaxis",
         np.moveaxis,
         movings(),
         [call(XE, 0, 1), call(X1, 0, -1), call(X, (0, 1), (1, 0))],

@@ -198,6 +198,77 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     return finish("eye", np.eye(*shape, dtype=_target("eye", dtype)), device, requires_grad)
 
 
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers from base^start to base^end, both included, in equal proportions."""
+    if steps < 0:
+        raise OptionError(f"logspace: steps must be ≥ 0, got {steps}")
+    powers = np.power(float(base), np.linspace(start, end, steps)).astype(_target("logspace", dtype))
+    return finish("logspace", powers, device, requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The rows and columns, as a tensor (2, n), of the lower triangle of a row×col matrix."""
+    found = np.tril_indices(*_offset("tril_indices", row, col, offset))
+    return finish("tril_indices", np.stack(found).astype(_target("tril_indices", dtype)), device, False)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The rows and columns, as a tensor (2, n), of the upper triangle of a row×col matrix."""
+    found = np.triu_indices(*_offset("triu_indices", row, col, offset))
+    return finish("triu_indices", np.stack(found).astype(_target("triu_indices", dtype)), device, False)
+
+
+def _offset(where: str, row: int, col: int, offset: int) -> tuple[int, int, int]:
+    rows, columns = sizes(where, (row, col))
+    return rows, offset, columns
+
+
+# of the dtype of another tensor
+
+
+def new_zeros(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of a shape, in the dtype of `input`."""
+    x = tensor_of("new_zeros", "input", input)
+    return zeros(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_ones(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of a shape, in the dtype of `input`."""
+    x = tensor_of("new_ones", "input", input)
+    return ones(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_empty(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of a shape, in the dtype of `input`, whose elements are not set."""
+    x = tensor_of("new_empty", "input", input)
+    return empty(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_full(
+    input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of a shape filled with one number, in the dtype of `input`."""
+    x = tensor_of("new_full", "input", input)
+    return full(size, fill_value, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_tensor_like(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A copy of `data` in the dtype of `input`."""
+    x = tensor_of("new_tensor", "input", input)
+    return tensor(data, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+
+
 # random tensors
 
 

@@ -90,6 +90,9 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return P.mul(P.reshape(x, shape=(x.array.size, 1)), y)
 
 
+ger = outer
+
+
 # einsum
 
 

@@ -12,6 +12,7 @@ from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, new_tensor, wrap_dim, wrap_dims
 from ..autograd.fused import Fused
+from ..dtypes import HALVES
 from ..errors import OptionError, RangeError
 from . import primitives as P
 from .checks import floating, numpy_names, tensor_of, to_dtype, widened
@@ -249,9 +250,14 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         if k == 0:
             return topk_result(values, indices)
         return topk_result(P.reshape(values, shape=()), P.reshape(indices, shape=()))
-    order = P.argsort(x.array, axis=axis, descending=largest)
+    order = order_of(x.array, axis, largest)
     best = np.ascontiguousarray(order[(*(slice(None),) * axis, slice(0, k))])
     return topk_result(P.take_along(x, best, axis=axis), new_tensor(best))
+
+
+def order_of(x: Array, axis: int, descending: bool = False) -> Array:
+    """The indices that bring `x` into order along `axis`; halves as float32, as NumPy misplaces a bfloat16's NaN."""
+    return P.argsort(x.astype(np.float32) if x.dtype in HALVES else x, axis=axis, descending=descending)
 
 
 @numpy_names

@@ -126,6 +126,9 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return P.permute(x, axes=tuple(axes))
 
 
+swapaxes = swapdims = transpose
+
+
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix (vectors as they are)."""
     x = tensor_of("t", "input", input)
@@ -144,6 +147,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     for place, dim in sorted(zip(b, a, strict=True)):
         order.insert(place, dim)
     return P.permute(x, axes=tuple(order))
+
+
+moveaxis = movedim
 
 
 def expand(input: Tensor, *size: Any) -> Tensor:
