@@ -123,6 +123,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ),
     ("layer_norm.backward: None if w is None", "the engine drops a gradient that nobody asked for"),
     ("layer_norm.backward: None if b is None", "the engine drops a gradient that nobody asked for"),
+    ("_cholesky_grad: P.swap(s) →", "the record's own step makes its argument symmetric; it has a test of its own"),
+    ("kernel recurrent.block_of: ", "how finely the work is divided"),
+    ("kernel recurrent.affine: linear_forward(", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.spans: ", "the order in memory of a table"),
 )
 
 

@@ -294,18 +294,42 @@ def _logcumsumexp_array(x: Array, *, axis: int, reverse: bool) -> Array:
     return np.asarray(np.logaddexp.accumulate(x, axis=axis))
 
 
-# dxₛ = Σ_{t ≥ s} dzₜ e^(xₛ − zₜ): the sum in logarithms, of the positive and of the negative dz
-def _logcumsumexp_grad(dz: Any, x: Any, z: Any, axis: int, reverse: bool) -> Any:
+def _signed_sums(d: Array, within: Array, outside: Array, axis: int, reverse: bool) -> Array:
+    """Σ dₛ e^(withinₛ + outsideₜ) over s ≤ t (reverse: s ≥ t), in logarithms: of the positive and of the negative dₛ."""
     parts = []
-    for sign in (1.0, -1.0):
-        size = P.mul(dz, sign)
-        some = P.logical_not(P.le(size, 0))
-        logs = P.where(some, P.sub(P.log(P.where(some, size, 1)), P.where(some, z, 0)), -math.inf)
-        parts.append(P.exp(P.add(_logcumsumexp(logs, axis=axis, reverse=not reverse), x)))
-    return P.sub(*parts)
+    for size in (d, -d):
+        some = ~(size <= 0)
+        logs = np.where(some, np.log(np.where(some, size, 1)) + np.where(some, within, 0), -np.inf)
+        parts.append(np.exp(_logcumsumexp_array(logs, axis=axis, reverse=reverse) + outside))
+    return np.asarray(parts[0] - parts[1])
 
 
-_logcumsumexp: Primitive = Primitive("logcumsumexp", _logcumsumexp_array, promote=None, dx=_logcumsumexp_grad)
+# zₜ = log Σ_{s ≤ t} e^xₛ: dxₛ = Σ_{t ≥ s} dzₜ e^(xₛ − zₜ), a linear map of dz; and the map that is its transpose. Here
+# d is what is mapped, c the z of x.
+_shares_back: Primitive = Primitive(
+    "logcumsumexp_backward",
+    lambda d, x, c, *, axis: _signed_sums(d, -c, x, axis, True),
+    promote=None,
+    dd=lambda dz, x, c, axis: _shares(dz, x, c, axis=axis),
+    dx=lambda dz, z: P.mul(dz, z),
+    dc=lambda dz, d, x, c, axis: P.neg(P.mul(d, _shares(dz, x, c, axis=axis))),
+)
+_shares: Primitive = Primitive(
+    "logcumsumexp_forward",
+    lambda d, x, c, *, axis: _signed_sums(d, x, -c, axis, False),
+    promote=None,
+    dd=lambda dz, x, c, axis: _shares_back(dz, x, c, axis=axis),
+    dx=lambda dz, d, x, c, axis: P.mul(d, _shares_back(dz, x, c, axis=axis)),
+    dc=lambda dz, z: P.neg(P.mul(dz, z)),
+)
+
+
+_logcumsumexp: Primitive = Primitive(
+    "logcumsumexp",
+    lambda x, *, axis: _logcumsumexp_array(x, axis=axis, reverse=False),
+    promote=None,
+    dx=lambda dz, x, z, axis: _shares_back(dz, x, z, axis=axis),
+)
 
 
 @widened
@@ -313,7 +337,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """zₜ = log Σ_{s ≤ t} e^xₛ along `dim`, without overflow."""
     x = floating("logcumsumexp", "input", input)
     axis = wrap_dim(dim, x.ndim, "logcumsumexp")
-    return _logcumsumexp(x, axis=axis, reverse=False) if x.ndim else P.clone(x)
+    return _logcumsumexp(x, axis=axis) if x.ndim else P.clone(x)
 
 
 # sums and counts
