@@ -43,6 +43,19 @@ def test_a_buffer_is_given_again_when_its_array_is_gone(pool):
     assert address(pool.empty((256, 128), np.float32)) == where  # the bytes count, not the shape
 
 
+def test_a_free_buffer_a_little_larger_serves(pool):
+    large = pool.empty((1_000_000,), np.uint8)
+    place = large.ctypes.data
+    del large
+    assert pool.empty((900_000,), np.uint8).ctypes.data == place
+    held = pool.statistics()["held_bytes"]
+    assert pool.empty((400_000,), np.uint8).ctypes.data != place  # too small for it
+    for size in range(700_000, 1_000_000, 10_000):  # lengths that change all the time
+        array = pool.empty((size,), np.uint8)
+        del array
+    assert pool.statistics()["held_bytes"] < held + 1_500_000
+
+
 @pytest.mark.parametrize(
     "look",
     [

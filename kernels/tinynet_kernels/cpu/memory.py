@@ -5,7 +5,8 @@ So buffers are kept when the last array over them dies, and given out again. A b
 beside the pool refers to it: every array over it, and every view of that array, has the buffer as its NumPy base (or
 holds an array that has). So a buffer's reference count tells whether it is free, and nothing needs to be handed back.
 
-Sizes are rounded up to one of eight steps between powers of two. Arrays below `SMALLEST` come from NumPy, as do those
+Sizes are rounded up to one of eight steps between powers of two; where none of a size is free, one of up to four steps
+above serves. Arrays below `SMALLEST` come from NumPy, as do those
 that would take the pool beyond its limit.
 """
 
@@ -27,6 +28,7 @@ SMALLEST = 1 << 16
 
 _ALIGNMENT = 64  # a cache line, and the widest vector
 _LOOKS = 64  # buffers looked at in turn, and as many more among the rest, before a new one is made
+_WIDER = 4  # sizes above the one that is asked for, of which a free buffer serves, too
 _DEFAULT_LIMIT = 1 << 32
 
 
@@ -76,6 +78,14 @@ class Pool:
             if references(row[i]) == idle:
                 self.reused += 1
                 return row[i]
+        more = size
+        for _ in range(_WIDER):  # shapes that change from step to step need not each have buffers of their own
+            more = _rounded(more + 1)
+            row = self._buffers.get(more, [])
+            for i in range(min(len(row), _LOOKS)):
+                if references(row[i]) == idle:
+                    self.reused += 1
+                    return row[i]
         if self.held + size > self.limit:
             self._release(self.held + size - self.limit)
         if self.held + size > self.limit:
@@ -84,7 +94,7 @@ class Pool:
         whole = Buffer((size + _ALIGNMENT,), np.uint8)
         start = -whole.ctypes.data % _ALIGNMENT
         buffer: Any = whole[start : start + size]
-        row.append(buffer)
+        self._buffers[size].append(buffer)
         self.held += size
         self.made += 1
         return buffer
