@@ -54,7 +54,9 @@ _CHOICES = {
 
 def text_options(command: Command) -> Command:
     """The options of models on text; each is None unless it is given."""
-    options = [click.option(_name(n), type=click.Path(), help=f"Text: {text}") for n, text in _FILES.items()]
+    options = [
+        click.option(_name(n), type=click.Path(resolve_path=True), help=f"Text: {text}") for n, text in _FILES.items()
+    ]
     options += [
         click.option(_name(n), type=click.Choice(choices), help=f"Text: {text}")
         for n, (choices, text) in _CHOICES.items()

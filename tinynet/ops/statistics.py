@@ -294,41 +294,34 @@ def _logcumsumexp_array(x: Array, *, axis: int, reverse: bool) -> Array:
     return np.asarray(np.logaddexp.accumulate(x, axis=axis))
 
 
-def _signed_sums(d: Array, within: Array, outside: Array, axis: int, reverse: bool) -> Array:
-    """Σ dₛ e^(withinₛ + outsideₜ) over s ≤ t (reverse: s ≥ t), in logarithms: of the positive and of the negative dₛ."""
-    parts = []
+def _weighted_array(d: Array, x: Array, y: Array, *, axis: int, reverse: bool) -> Array:
+    parts = []  # in logarithms: the sums of the positive and of the negative d
     for size in (d, -d):
         some = ~(size <= 0)
-        logs = np.where(some, np.log(np.where(some, size, 1)) + np.where(some, within, 0), -np.inf)
-        parts.append(np.exp(_logcumsumexp_array(logs, axis=axis, reverse=reverse) + outside))
+        logs = np.where(some, np.log(np.where(some, size, 1)) + np.where(some, x, 0), -np.inf)
+        parts.append(np.exp(_logcumsumexp_array(logs, axis=axis, reverse=reverse) + y))
     return np.asarray(parts[0] - parts[1])
 
 
-# zₜ = log Σ_{s ≤ t} e^xₛ: dxₛ = Σ_{t ≥ s} dzₜ e^(xₛ − zₜ), a linear map of dz; and the map that is its transpose. Here
-# d is what is mapped, c the z of x.
-_shares_back: Primitive = Primitive(
-    "logcumsumexp_backward",
-    lambda d, x, c, *, axis: _signed_sums(d, -c, x, axis, True),
-    promote=None,
-    dd=lambda dz, x, c, axis: _shares(dz, x, c, axis=axis),
-    dx=lambda dz, z: P.mul(dz, z),
-    dc=lambda dz, d, x, c, axis: P.neg(P.mul(d, _shares(dz, x, c, axis=axis))),
-)
-_shares: Primitive = Primitive(
-    "logcumsumexp_forward",
-    lambda d, x, c, *, axis: _signed_sums(d, x, -c, axis, False),
-    promote=None,
-    dd=lambda dz, x, c, axis: _shares_back(dz, x, c, axis=axis),
-    dx=lambda dz, d, x, c, axis: P.mul(d, _shares_back(dz, x, c, axis=axis)),
-    dc=lambda dz, z: P.neg(P.mul(dz, z)),
-)
+def _turned(dz: Any, x: Any, y: Any, axis: int, reverse: bool) -> Any:
+    return _weighted(dz, y, x, axis=axis, reverse=not reverse)
 
 
+# zₜ = Σₛ dₛ e^(xₛ + yₜ) over s ≤ t (reverse: s ≥ t); as a map of d its transpose is of the same kind
+_weighted: Primitive = Primitive(
+    "weighted_sums",
+    _weighted_array,
+    promote=None,
+    dd=lambda dz, x, y, axis, reverse: _turned(dz, x, y, axis, reverse),
+    dx=lambda dz, d, x, y, axis, reverse: P.mul(d, _turned(dz, x, y, axis, reverse)),
+    dy=lambda dz, z: P.mul(dz, z),
+)
+# zₜ = log Σ_{s ≤ t} e^xₛ: dxₛ = Σ_{t ≥ s} dzₜ e^(xₛ − zₜ)
 _logcumsumexp: Primitive = Primitive(
     "logcumsumexp",
     lambda x, *, axis: _logcumsumexp_array(x, axis=axis, reverse=False),
     promote=None,
-    dx=lambda dz, x, z, axis: _shares_back(dz, x, z, axis=axis),
+    dx=lambda dz, x, z, axis: _weighted(dz, P.neg(z), x, axis=axis, reverse=True),
 )
 
 
