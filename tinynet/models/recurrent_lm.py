@@ -35,6 +35,8 @@ class RecurrentLM(nn.Module):
     kind       "rnn" (tanh), "lstm" or "gru"
     dropout    in training: of the vectors, between layers, and of the last outputs
     tied       W is the table of word vectors; embedding and hidden must be equal (Press and Wolf, EACL 2017)
+
+    Parameters start as those of `nn.Embedding`, the recurrent layer and `nn.Linear`; a tied table from N(0, 1/hidden).
     """
 
     context: int | None = None
@@ -58,9 +60,8 @@ class RecurrentLM(nn.Module):
         self.recurrent = recurrent_layers("RecurrentLM", kind, embedding, hidden, layers, dropout)
         self.head = nn.Linear(hidden, vocab)
         self.dropout = nn.Dropout(dropout)
-        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
-        nn.init.zeros_(self.head.bias)
-        if tied:
+        if tied:  # a table of N(0, 1) would make the first logits as large as the features are many
+            nn.init.normal_(self.embedding.weight, std=hidden**-0.5)
             self.head.weight = self.embedding.weight
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
