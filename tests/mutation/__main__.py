@@ -1,4 +1,4 @@
-"""python -m tests.mutation [--only NAME] [--sample N]: how many wrong rules the checks find, as a table."""
+"""python -m tests.mutation [--only NAME] [--sample N] [--jobs N]: how many wrong rules the checks find, as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 
 from tests.mutation.calls import all_cases
 from tests.mutation.mutants import all_mutants, sample
-from tests.mutation.run import Outcome, try_mutant
+from tests.mutation.run import Outcome, outcomes_of
 from tests.mutation.survivors import reason
 
 FLOOR = 0.99
@@ -70,16 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--only", default="", help="mutants whose name holds this text")
     parser.add_argument("--sample", type=int, default=0, help="a fixed choice of about this many")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     options = parser.parse_args(arguments)
     chosen = [m for m in (sample(options.sample) if options.sample else all_mutants()) if options.only in m.name]
     began = time.perf_counter()
     cases = all_cases()
     print(f"{len(chosen)} mutants on {len(cases)} calls, drawn in {time.perf_counter() - began:.0f} s", flush=True)
     outcomes = []
-    for m in chosen:
-        outcomes.append(o := try_mutant(m, cases))
-        if o.counts and not o.killed and reason(m.name) is None:
-            print(f"survived {o.checks} checks: {m.name}", flush=True)
+    for o in outcomes_of(chosen, options.jobs):
+        outcomes.append(o)
+        if o.counts and not o.killed and reason(o.mutant.name) is None:
+            print(f"survived {o.checks} checks: {o.mutant.name}", flush=True)
     print(report(outcomes))
     print(f"{time.perf_counter() - began:.0f} s")
     return 0 if score(outcomes) >= FLOOR else 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from tests.mutation.calls import TABLE, Case, all_cases
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import Mutant, all_mutants
 from tests.mutation.targets import has_kernels, kernels_for_all_sizes
 from tests.op_records.checking import (
     check_definition,
@@ -134,3 +138,26 @@ def try_mutant(mutant: Mutant, cases: tuple[Case, ...] | None = None) -> Outcome
     if not is_right(check):
         raise AssertionError(f"{check[0]} of {check[1]} fails without any mutant")
     return Outcome(mutant, check[0], check[1], error, time.perf_counter() - began, count)
+
+
+@cache
+def _named() -> dict[str, Mutant]:
+    return {m.name: m for m in all_mutants()}
+
+
+def _try_named(name: str) -> tuple[tuple[bool, ...], Any]:
+    """In a process of the pool: whether the mutant had an effect, and its outcome's other fields."""
+    o = try_mutant(mutant := _named()[name])
+    return tuple(mutant.effect), (o.check, o.where, o.raised, o.seconds, o.checks)
+
+
+def outcomes_of(mutants: list[Mutant], jobs: int) -> Iterator[Outcome]:
+    """In the mutants' order, by `jobs` processes."""
+    if jobs == 1:
+        yield from map(try_mutant, mutants)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        done = pool.map(_try_named, [m.name for m in mutants], chunksize=8)
+        for mutant, (effect, fields) in zip(mutants, done, strict=True):
+            mutant.effect[:] = effect
+            yield Outcome(mutant, *fields)

@@ -56,7 +56,7 @@ def test_most_of_a_sample_is_killed() -> None:
     assert score(outcomes) >= FLOOR, report(outcomes)
 
 
-@pytest.mark.skipif(not THOROUGH, reason="all mutants take some ten minutes: under the thorough profile")
+@pytest.mark.skipif(not THOROUGH, reason="all mutants take an hour: under the thorough profile")
 def test_most_of_all_are_killed() -> None:
     """In a process of its own: what some mutants do to memory must not reach the other tests."""
     done = subprocess.run([sys.executable, "-m", "tests.mutation"], capture_output=True, text=True, check=False)
