@@ -9,7 +9,7 @@ from scipy import special
 
 import tinynet_kernels
 
-BOUNDS = {"exp": 1.5, "log": 1.0, "softplus": 3.0, "tanh": 3.0, "sigmoid": 3.0, "erf": 3.5}
+BOUNDS = {"exp": 1.5, "expm1_negative": 1.5, "log": 1.0, "softplus": 3.0, "tanh": 3.0, "sigmoid": 3.0, "erf": 3.5}
 TAILED = ("normal_pdf", "normal_cdf")
 NAMES = (*BOUNDS, *TAILED)
 wide = np.longdouble
@@ -24,6 +24,7 @@ def narrow(function):
 
 REFERENCES = {
     "exp": np.exp,
+    "expm1_negative": np.expm1,
     "log": np.log,
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     "tanh": np.tanh,
@@ -85,6 +86,8 @@ def errors(loops, name, dtype):
     x = arguments(dtype)
     if name == "log":
         x = np.abs(x[x != 0])
+    if name == "expm1_negative":
+        x = -np.abs(x)
     y = applied(loops[name], x)
     with np.errstate(all="ignore"):
         expected = REFERENCES[name](x.astype(wide))
@@ -116,6 +119,7 @@ INF, NAN = np.inf, np.nan
 ENDS = [0.0, -0.0, INF, -INF, NAN]
 AT_THE_ENDS = {
     "exp": [1, 1, INF, 0, NAN],
+    "expm1_negative": [0.0, -0.0, INF, -1, NAN],
     "log": [-INF, -INF, INF, NAN, NAN],
     "softplus": [np.log(2), np.log(2), INF, 0, NAN],
     "tanh": [0.0, -0.0, 1, -1, NAN],

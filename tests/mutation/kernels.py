@@ -86,7 +86,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "attention_vectors": vectors.ATTENTION,
     "threads": vars(threads),
     "vmath": {
-        "exp": np.exp, "exp_negative": np.exp, "log": np.log, "sigmoid": special.expit, "tanh": np.tanh,
+        "exp": np.exp, "exp_negative": np.exp, "expm1_negative": np.expm1, "log": np.log, "sigmoid": special.expit,
+        "tanh": np.tanh,
         "softplus": lambda x: np.logaddexp(x.dtype.type(0), x), "normal_cdf": special.ndtr,
         "normal_pdf": lambda x: np.exp(-x * x / 2) * x.dtype.type(1 / np.sqrt(2 * np.pi)),
         "ordered": lambda x: x, "unordered": lambda x: x,

@@ -69,7 +69,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel activation.tanh_backward: 1 → 2", "the amount of work, which chooses a form and no result"),
     ("kernel activation.gelu_backward: 2 → 3", "the amount of work, which chooses a form and no result"),
     ("kernel activation.gelu_backward: 2 * _EXP →", "the amount of work, which chooses a form and no result"),
-    ("kernel activation._backward: v.size * cost →", "the amount of work, which chooses a form and no result"),
+    ("kernel activation.run_backward: v.size * cost →", "the amount of work, which chooses a form and no result"),
     ("kernel cross_entropy._planes: (shape[0], _classes(x)) if shape[1] == 1", "columns of one are rows, and slower"),
     ("kernel softmax._layout: (outer, x.shape[axis]) if width == 1", "columns of one are rows, and slower"),
     ("kernel softmax._softmax_columns_grad: min((k % blocks + 1)", "columns that are computed twice come out the same"),

@@ -118,12 +118,14 @@ RECORDS = [
     pointwise(
         "leaky_relu",
         lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
+        kind="fused",
         choices={"negative_slope": st.sampled_from([0.2, 0.0, 1.5])},
         subgradients=kink(0.01, 0.0),
     ),
     pointwise(
         "elu",
         lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)),
+        kind="fused",
         choices={"alpha": st.sampled_from([0.5, 2.0])},
         subgradients=kink(1.0, 0.0),
     ),
@@ -140,6 +142,8 @@ RECORDS = [
     pointwise(
         "softplus",
         softplus,
+        kind="fused",
+        large=(LARGE,),
         inplace=False,
         choices={"beta": st.sampled_from([0.5, 2.0]), "threshold": st.sampled_from([4.015625, 20.0])},
     ),

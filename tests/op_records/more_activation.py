@@ -11,7 +11,7 @@ from scipy import special
 import tinynet as tn
 import tinynet.nn.functional as F
 from tests.op_records import draw as d
-from tests.op_records.activation import HALVES, pointwise, rows, softplus
+from tests.op_records.activation import HALVES, LARGE, pointwise, rows, softplus
 from tests.op_records.dropout_embedding import SEED, seeded
 from tests.op_records.elementwise import kink
 from tests.op_records.record import Call, OpRecord, call, refused
@@ -22,6 +22,7 @@ APART = d.changed(d.calls(arrays(d.SMALL, low=-8.0, high=8.0)), d.between)  # ki
 
 def pieces(name: str, reference: Any, **more: Any) -> OpRecord:
     more.setdefault("smooth", APART)
+    more.setdefault("kind", "fused")
     return pointwise(name, reference, **more)
 
 
@@ -75,7 +76,7 @@ RECORDS = [
         refusals=(refused("hardtanh.*min_val.*2 and 1", ValueError, np.ones(2), 2, 1),),
         subgradients=kink(0.0, -1.0, 1.0),
     ),
-    pieces("relu6", lambda x: np.clip(x, 0, 6), subgradients=kink(0.0, 0.0, 6.0)),
+    pieces("relu6", lambda x: np.clip(x, 0, 6), large=(LARGE,), subgradients=kink(0.0, 0.0, 6.0)),
     pieces("hardsigmoid", lambda x: np.clip(x / 6 + 0.5, 0, 1)),
     pieces("hardswish", lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     pieces(
@@ -91,7 +92,12 @@ RECORDS = [
         choices={"lambd": st.sampled_from([0.0, 1.5])},
         refusals=(refused("softshrink.*lambd.*-1", ValueError, np.ones(2), -1.0),),
     ),
-    pieces("selu", lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)), subgradients=kink(SCALE * ALPHA, 0.0)),
+    pieces(
+        "selu",
+        lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)),
+        large=(LARGE,),
+        subgradients=kink(SCALE * ALPHA, 0.0),
+    ),
     pieces(
         "celu",
         lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x / alpha)),
@@ -102,14 +108,15 @@ RECORDS = [
     pieces(
         "logsigmoid", special.log_expit, inplace=False, smooth=d.calls(arrays(d.SMALL)), subgradients=kink(0.5, 0.0)
     ),
-    pieces("softsign", lambda x: x / (1 + np.abs(x)), inplace=False),
-    pieces("tanhshrink", lambda x: x - np.tanh(x), inplace=False),
-    pieces("mish", lambda x: x * np.tanh(softplus(x))),
+    pieces("softsign", kind="composite", reference=lambda x: x / (1 + np.abs(x)), inplace=False),
+    pieces("tanhshrink", kind="composite", reference=lambda x: x - np.tanh(x), inplace=False),
+    pieces("mish", lambda x: x * np.tanh(softplus(x)), large=(LARGE,)),
     OpRecord(
         ("F.threshold",),
         F.threshold,
         threshold,
         d.calls(arrays(d.SMALL), st.just(0.5), st.just(2.0)),
+        "fused",
         smooth=d.changed(d.calls(arrays(d.SMALL), st.just(0.5), st.just(2.0)), d.between, None, None),
         edges=tuple(call(*c.args, 0.5, 2.0) for c in d.UNARY_EDGES),
         result_of_integers=None,

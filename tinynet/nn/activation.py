@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._tensor import Tensor
 from ..ops import activation as F
+from ..ops import piecewise
 from .module import Module
 
 
@@ -32,7 +33,7 @@ class LeakyReLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
+        return piecewise.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
         """The options."""
@@ -48,7 +49,7 @@ class ELU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
-        return F.elu(input, self.alpha, self.inplace)
+        return piecewise.elu(input, self.alpha, self.inplace)
 
     def extra_repr(self) -> str:
         """The options."""

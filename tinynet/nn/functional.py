@@ -1,10 +1,9 @@
 """PyTorch's names for the operations that layers use."""
 
 from ..ops.activation import (
-    elu,
     gelu,
-    leaky_relu,
     log_softmax,
+    mish,
     relu,
     sigmoid,
     silu,
@@ -54,10 +53,12 @@ from ..ops.multi_head_attention import multi_head_attention_forward
 from ..ops.norm import batch_norm, group_norm, instance_norm
 from ..ops.piecewise import (
     celu,
+    elu,
     hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
+    leaky_relu,
     prelu,
     relu6,
     rrelu,
@@ -67,7 +68,7 @@ from ..ops.piecewise import (
 )
 from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from ..ops.shape import pad
-from ..ops.smooth_activation import glu, gumbel_softmax, logsigmoid, mish, softmin, softsign, tanhshrink
+from ..ops.smooth_activation import glu, gumbel_softmax, logsigmoid, softmin, softsign, tanhshrink
 from ..ops.unfold import fold, unfold
 
 __all__ = [

@@ -176,7 +176,7 @@ class Mish(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
-        return smooth.mish(input, self.inplace)
+        return activation.mish(input, self.inplace)
 
     def extra_repr(self) -> str:
         """The options."""

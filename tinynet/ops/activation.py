@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinynet_kernels import kernels_for
 
-from .. import dtypes
 from .._tensor import Tensor, wrap_dim
-from ..autograd.basis import cast
 from ..autograd.fused import Fused
 from ..errors import DtypeError
 from . import primitives as P
@@ -64,26 +63,18 @@ def _place(where: str, x: Tensor, y: Tensor, inplace: bool) -> Tensor:
     return x
 
 
+def pointwise(where: str, input: Any, inplace: bool, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """A function of one floating-point tensor; in place it reads a copy, which its gradient keeps."""
+    x = floating(where, "input", input)
+    return _place(where, x, function(P.clone(x) if inplace else x), inplace)
+
+
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); subgradient 0 at 0. Source: Nair and Hinton, ICML 2010."""
     x = tensor_of("relu", "input", input)
     if x.array.dtype.kind == "b":
         raise DtypeError("relu: not for boolean tensors")
     return _place("relu", x, _relu(x), inplace)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x for x > 0, else negative_slope·x."""
-    x = floating("leaky_relu", "input", input)
-    return _place("leaky_relu", x, P.where(P.gt(x, 0.0), x, P.mul(x, float(negative_slope))), inplace)
-
-
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x for x > 0, else alpha·(e^x − 1). Source: Clevert, Unterthiner, Hochreiter, ICLR 2016."""
-    x = floating("elu", "input", input)
-    positive = P.gt(x, 0.0)
-    # where, inside too: e^x of a large x would be inf, and its gradient 0·inf
-    return _place("elu", x, P.where(positive, x, P.mul(P.expm1(P.where(positive, 0, x)), float(alpha))), inplace)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -144,19 +135,61 @@ _silu = Fused("silu", silu_definition, _silu_forward, _silu_backward)
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·σ(x), also called swish."""
-    x = floating("silu", "input", input)
-    before = P.clone(x) if inplace else x  # the gradient reads x as it was
-    return _place("silu", x, _silu(before), inplace)
+    return pointwise("silu", input, inplace, _silu)
+
+
+def softplus_definition(x: Tensor, *, beta: float, threshold: float) -> Tensor:
+    """log(1 + eᵛ)/beta = (max(v, 0) + log(1 + e^(−|v|)))/beta, v = beta·x; x itself where v > threshold."""
+    v = P.mul(x, beta)
+    linear = P.gt(v, threshold)
+    v = P.where(linear, 0, v)  # inside too: an infinite v must not reach the gradient as 0·∞
+    negative = P.lt(v, 0.0)
+    tail = P.log1p(P.exp(P.where(negative, v, P.neg(v))))  # of which nothing overflows; the slope at 0 is ½
+    return P.where(linear, x, P.div(P.add(P.where(negative, 0, v), tail), beta))
+
+
+def _softplus_forward(x: Array, *, beta: float, threshold: float) -> tuple[Array, None]:
+    return kernels_for(x).softplus_forward(x, beta=beta, threshold=threshold), None
+
+
+def _softplus_backward(
+    dy: Array, inputs: list[Any], cache: None, needs: list[bool], *, beta: float, threshold: float
+) -> list[Array]:
+    return [kernels_for(dy).softplus_backward(dy, inputs[0], beta=beta, threshold=threshold)]
+
+
+_softplus = Fused("softplus", softplus_definition, _softplus_forward, _softplus_backward)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta·x))/beta; x itself where beta·x > threshold."""
-    x = floating("softplus", "input", input)
-    if x.array.dtype in dtypes.HALVES:  # e^x overflows in float16 long before the threshold
-        return cast(softplus(cast(x, dtype=np.float32), beta, threshold), dtype=x.array.dtype)
-    scaled = P.mul(x, float(beta))
-    linear = P.gt(scaled, float(threshold))
-    return P.where(linear, x, P.div(P.log1p(P.exp(P.where(linear, 0, scaled))), float(beta)))
+    return _softplus(floating("softplus", "input", input), beta=float(beta), threshold=float(threshold))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log σ(x) = −log(1 + e⁻ˣ)."""
+    return _softplus(x, beta=-1.0, threshold=math.inf)
+
+
+def mish_definition(x: Tensor) -> Tensor:
+    """x·tanh(log(1 + eˣ))."""
+    return P.mul(x, P.tanh(softplus_definition(x, beta=1.0, threshold=20.0)))
+
+
+def _mish_forward(x: Array) -> tuple[Array, None]:
+    return kernels_for(x).mish_forward(x), None
+
+
+def _mish_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool]) -> list[Array]:
+    return [kernels_for(dy).mish_backward(dy, inputs[0])]
+
+
+_mish = Fused("mish", mish_definition, _mish_forward, _mish_backward)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·tanh(log(1 + eˣ)). Source: Misra, BMVC 2020."""
+    return pointwise("mish", input, inplace, _mish)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

@@ -10,10 +10,11 @@ import numpy as np
 from .._tensor import Tensor, new_tensor
 from ..errors import OptionError, ShapeError
 from . import primitives as P
+from .activation import log_sigmoid
 from .checks import floating, tensor_of
 from .distance import at_least
 from .loss import _common, _matched, _reduce, _reduction, weighted
-from .smooth_activation import log_sigmoid
+from .piecewise import pieces
 
 
 def compared(where: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
@@ -49,7 +50,7 @@ def smooth_l1_loss(
     x, y = compared("smooth_l1_loss", input, target)
     if beta < 0:
         raise OptionError(f"smooth_l1_loss: beta must be ≥ 0, got {beta!r}")
-    return _reduce(_rounded(P.sub(x, y), float(beta), 1.0 / beta if beta else 0.0), reduction)
+    return _reduce(_rounded(P.sub(x, y), float(beta), 1.0), reduction)
 
 
 def huber_loss(
@@ -64,18 +65,18 @@ def huber_loss(
     x, y = compared("huber_loss", input, target)
     if delta <= 0:
         raise OptionError(f"huber_loss: delta must be > 0, got {delta!r}")
-    each = P.mul(_rounded(P.sub(x, y), float(delta), 1.0 / delta), float(delta))
+    each = _rounded(P.sub(x, y), float(delta), float(delta))
     if weight is not None:  # whose mean, unlike that of l1_loss, is over the elements
         each = weighted("huber_loss", each, weight, "none")
     return _reduce(each, reduction)
 
 
-def _rounded(d: Tensor, width: float, rate: float) -> Tensor:
-    """rate·d²/2 for |d| < width, else |d| − width/2."""
-    size = P.absolute(d)
-    small = P.lt(size, width)
-    inner = P.where(small, d, d.array.dtype.type(0))  # no overflow of d² where it is not taken
-    return P.where(small, P.mul(P.mul(inner, inner), 0.5 * rate), P.sub(size, 0.5 * width))
+def _rounded(d: Tensor, width: float, slope: float) -> Tensor:
+    """slope·d²/(2·width) for |d| < width, else slope·(|d| − width/2)."""
+    if width == 0:
+        return P.mul(P.absolute(d), slope)
+    side = -slope * width / 2
+    return pieces(-width, width, (side, -slope), (0.0, 0.0, slope / (2 * width)), (side, slope))(d)
 
 
 def kl_div(

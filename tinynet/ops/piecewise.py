@@ -7,62 +7,79 @@ from typing import Any
 
 import numpy as np
 
+from tinynet_kernels import kernels_for
+
 from .._tensor import Tensor, new_tensor
+from ..autograd.fused import Fused
 from ..errors import OptionError, ShapeError
 from ..random import current_generator
 from . import primitives as P
-from .activation import _place
+from .activation import pointwise
 from .checks import floating, same_dtype
 
+Array = np.ndarray[Any, Any]
+Line = tuple[float, float]  # (a, b): a + b·x
+Parabola = tuple[float, float, float]  # (a, b, c): a + x·(b + c·x)
+ZERO = (0.0, 0.0)
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-def pointwise(where: str, input: Any, inplace: bool, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """A function of one floating-point tensor; in place it reads a copy, which its gradient keeps."""
-    x = floating(where, "input", input)
-    return _place(where, x, function(P.clone(x) if inplace else x), inplace)
-
-
-def between(x: Tensor, low: float, high: float, below: Any, middle: Any, above: Any) -> Tensor:
-    """`below` for x ≤ low, `above` for x ≥ high, else `middle`, which NaN takes too."""
+def pieces_definition(x: Tensor, *, low: float, high: float, below: Line, middle: Parabola, above: Line) -> Tensor:
+    """a + b·x for x ≤ low and, with other numbers, for x ≥ high; else a + x·(b + c·x), which NaN takes too."""
     number = x.array.dtype.type
-    below, above = (v if isinstance(v, Tensor) else number(v) for v in (below, above))
-    return P.where(P.le(x, low), below, P.where(P.ge(x, high), above, middle))
+    under, over = P.le(x, low), P.ge(x, high)
+    inside = P.where(P.logical_or(under, over), number(0), x)  # no overflow of x² where it is not taken
+    between = P.add(P.mul(inside, P.add(P.mul(inside, middle[2]), middle[1])), middle[0])
+    lower, upper = (P.add(P.mul(x, b), a) if b else number(a) for a, b in (below, above))
+    return P.where(under, lower, P.where(over, upper, between))
+
+
+def _pieces_forward(x: Array, **options: Any) -> tuple[Array, None]:
+    return kernels_for(x).pieces_forward(x, **options), None
+
+
+def _pieces_backward(dy: Array, inputs: list[Any], cache: None, needs: list[bool], **options: Any) -> list[Array]:
+    return [kernels_for(dy).pieces_backward(dy, inputs[0], **options)]
+
+
+_pieces = Fused("pieces", pieces_definition, _pieces_forward, _pieces_backward)
+
+
+def pieces(
+    low: float, high: float, below: Line, middle: Parabola = (0.0, 1.0, 0.0), above: Line = (0.0, 1.0)
+) -> Callable[[Tensor], Tensor]:
+    """The function of `pieces_definition`."""
+    return lambda x: _pieces(x, low=float(low), high=float(high), below=below, middle=middle, above=above)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between min_val and max_val, else the nearer of the two; subgradient 0 at both."""
     if min_val > max_val:
         raise OptionError(f"hardtanh: min_val must be ≤ max_val, got {min_val} and {max_val}")
-    return pointwise(
-        "hardtanh", input, inplace, lambda x: between(x, float(min_val), float(max_val), min_val, x, max_val)
-    )
+    cut = pieces(min_val, max_val, (min_val, 0.0), above=(max_val, 0.0))
+    return pointwise("hardtanh", input, inplace, cut)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6); subgradient 0 at both. Source: Krizhevsky, 2010."""
-    return pointwise("relu6", input, inplace, lambda x: between(x, 0.0, 6.0, 0, x, 6))
-
-
-def _hardsigmoid(x: Tensor) -> Tensor:
-    return between(x, -3.0, 3.0, 0, P.add(P.div(x, 6.0), 0.5), 1)
+    return pointwise("relu6", input, inplace, pieces(0.0, 6.0, ZERO, above=(6.0, 0.0)))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x/6 + ½, 0), 1); subgradient 0 at the kinks. Source: Courbariaux, Bengio, David, NeurIPS 2015."""
-    return pointwise("hardsigmoid", input, inplace, _hardsigmoid)
+    cut = pieces(-3.0, 3.0, ZERO, (0.5, 1 / 6, 0.0), (1.0, 0.0))
+    return pointwise("hardsigmoid", input, inplace, cut)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x·min(max(x/6 + ½, 0), 1). Source: Howard et al., ICCV 2019."""
-    return pointwise("hardswish", input, inplace, lambda x: P.mul(x, _hardsigmoid(x)))
+    """x·min(max(x/6 + ½, 0), 1); slopes 0 at −3 and 1 at 3. Source: Howard et al., ICCV 2019."""
+    return pointwise("hardswish", input, inplace, pieces(-3.0, 3.0, ZERO, (0.0, 0.5, 1 / 6)))
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """0 for |x| ≤ lambd, else x."""
     x = floating("hardshrink", "input", input)
-    small = P.logical_and(P.ge(x, -float(lambd)), P.le(x, float(lambd)))
-    return P.where(small, x.array.dtype.type(0), x)
+    return pieces(*_outside(x, lambd), (0.0, 1.0), (0.0, 0.0, 0.0))(x)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -70,35 +87,62 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     x, shift = floating("softshrink", "input", input), float(lambd)
     if not shift >= 0:
         raise OptionError(f"softshrink: lambd must be ≥ 0, got {lambd!r}")
-    inner = P.where(P.isnan(x), x, x.array.dtype.type(0))
-    return P.where(P.gt(x, shift), P.sub(x, shift), P.where(P.lt(x, -shift), P.add(x, shift), inner))
+    return pieces(*_outside(x, shift), (shift, 1.0), (0.0, 0.0, 0.0), (-shift, 1.0))(x)
+
+
+def _outside(x: Tensor, limit: float) -> tuple[float, float]:
+    """The numbers of x's precision next to [−limit, limit], for pieces that leave out their ends."""
+    number = np.float64 if x.array.dtype == np.float64 else np.float32
+    return float(np.nextafter(number(-limit), number(-np.inf))), float(np.nextafter(number(limit), number(np.inf)))
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x for x > threshold, else value."""
-    return pointwise(
-        "threshold",
-        input,
-        inplace,
-        lambda x: P.where(P.le(x, float(threshold)), x.array.dtype.type(value), x),
-    )
+    return pointwise("threshold", input, inplace, pieces(threshold, threshold, (value, 0.0)))
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x for x > 0, else negative_slope·x."""
+    return pointwise("leaky_relu", input, inplace, pieces(0.0, 0.0, (0.0, float(negative_slope))))
+
+
+def exponential_definition(x: Tensor, *, slope: float, scale: float, rate: float) -> Tensor:
+    """slope·x for x > 0, else scale·(e^(rate·x) − 1)."""
+    positive = P.gt(x, 0.0)  # where, inside too: e^x of a large x would be inf, and its gradient 0·inf
+    below = P.mul(P.expm1(P.mul(P.where(positive, 0, x), rate)), scale)
+    return P.where(positive, P.mul(x, slope), below)
+
+
+def _exponential_forward(x: Array, **options: float) -> tuple[Array, None]:
+    return kernels_for(x).exponential_forward(x, **options), None
+
+
+def _exponential_backward(
+    dy: Array, inputs: list[Any], cache: None, needs: list[bool], **options: float
+) -> list[Array]:
+    return [kernels_for(dy).exponential_backward(dy, inputs[0], **options)]
+
+
+_exponential = Fused("exponential_unit", exponential_definition, _exponential_forward, _exponential_backward)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x for x > 0, else alpha·(e^x − 1). Source: Clevert, Unterthiner, Hochreiter, ICLR 2016."""
+    return pointwise("elu", input, inplace, lambda x: _exponential(x, slope=1.0, scale=float(alpha), rate=1.0))
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale·(x for x > 0, else α(e^x − 1)), α = 1.67326…, scale = 1.05070…. Source: Klambauer et al., NeurIPS 2017."""
-    return pointwise("selu", input, inplace, lambda x: P.mul(_exponential(x, SELU_ALPHA, 1.0), SELU_SCALE))
+    options = {"slope": SELU_SCALE, "scale": SELU_SCALE * SELU_ALPHA, "rate": 1.0}
+    return pointwise("selu", input, inplace, lambda x: _exponential(x, **options))
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x for x > 0, else alpha·(e^(x/alpha) − 1). Source: Barron, arXiv:1704.07483."""
     if alpha == 0:
         raise OptionError("celu: alpha must not be 0")
-    return pointwise("celu", input, inplace, lambda x: _exponential(x, float(alpha), 1.0 / alpha))
-
-
-def _exponential(x: Tensor, alpha: float, rate: float) -> Tensor:
-    positive = P.gt(x, 0.0)  # where, inside too: e^x of a large x would be inf, and its gradient 0·inf
-    return P.where(positive, x, P.mul(P.expm1(P.mul(P.where(positive, 0, x), rate)), alpha))
+    unit = _exponential if alpha > 0 else exponential_definition  # the kernel's powers do not grow
+    return pointwise("celu", input, inplace, lambda x: unit(x, slope=1.0, scale=float(alpha), rate=1.0 / alpha))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

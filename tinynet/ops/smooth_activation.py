@@ -6,22 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from .._tensor import Tensor, new_tensor, wrap_dim
-from ..autograd.basis import cast
 from ..errors import ShapeError
 from ..random import current_generator
 from . import primitives as P
-from .activation import _sigmoid, _tanh, softmax, softplus
+from .activation import _sigmoid, _tanh, log_sigmoid, softmax
 from .checks import floating, to_dtype
-from .piecewise import pointwise
-
-
-def log_sigmoid(x: Tensor) -> Tensor:
-    """log σ(x) = min(x, 0) − log(1 + e^(−|x|)), of which nothing overflows; the slope at 0 is ½."""
-    negative = P.lt(x, 0.0)
-    size = P.where(negative, x, P.neg(x))
-    return P.sub(P.where(negative, x, 0), P.log1p(P.exp(size)))
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -39,17 +29,6 @@ def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh(x)."""
     x = floating("tanhshrink", "input", input)
     return P.sub(x, _tanh(x))
-
-
-def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x·tanh(log(1 + e^x)). Source: Misra, BMVC 2020."""
-
-    def function(x: Tensor) -> Tensor:
-        if x.array.dtype in dtypes.HALVES:
-            return cast(function(cast(x, dtype=np.float32)), dtype=x.array.dtype)
-        return P.mul(x, P.tanh(softplus(x)))
-
-    return pointwise("mish", input, inplace, function)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -34,6 +34,16 @@ from .loss import (
 from .matmul import matmul
 from .norm import batch_norm_apply, batch_norm_backward, batch_norm_forward, channel_statistics
 from .optim import adam_step_, sgd_step_
+from .pointwise import (
+    exponential_backward,
+    exponential_forward,
+    mish_backward,
+    mish_forward,
+    pieces_backward,
+    pieces_forward,
+    softplus_backward,
+    softplus_forward,
+)
 from .pool import (
     adaptive_avg_pool_backward,
     adaptive_avg_pool_forward,
@@ -89,6 +99,8 @@ __all__ = [
     "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "exponential_backward",
+    "exponential_forward",
     "gelu_backward",
     "gelu_forward",
     "get_num_threads",
@@ -110,12 +122,16 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "max_pool_indices",
+    "mish_backward",
+    "mish_forward",
     "moments_last",
     "mse_backward",
     "mse_forward",
     "nll_backward",
     "nll_forward",
     "philox_u32",
+    "pieces_backward",
+    "pieces_forward",
     "relu_backward",
     "relu_forward",
     "rnn_backward",
@@ -128,6 +144,8 @@ __all__ = [
     "silu_forward",
     "softmax_backward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
     "sum_last",
     "table_norm",
     "table_scale_",

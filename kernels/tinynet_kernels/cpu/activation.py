@@ -24,42 +24,42 @@ _CUBIC, _SLOPE = 0.044715, float(np.sqrt(8 / np.pi))
 
 def relu_forward(x: Array) -> Array:
     """``y = max(x, 0)``; NaN and −0 stay. x of any shape → y."""
-    return _forward(_relu, 1, x)
+    return run_forward(_relu, 1, x)
 
 
 def relu_backward(dy: Array, y: Array) -> Array:
     """``dx = dy · [y > 0]``, and dy where y is NaN."""
-    return _backward(_relu_grad, 1, dy, y)
+    return run_backward(_relu_grad, 1, dy, y)
 
 
 def sigmoid_forward(x: Array) -> Array:
     """``y = 1 / (1 + e⁻ˣ)``. x of any shape → y."""
-    return _forward(_sigmoid, _EXP, x)
+    return run_forward(_sigmoid, _EXP, x)
 
 
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """``dx = dy · (1 − y) · y``."""
-    return _backward(_sigmoid_grad, 1, dy, y)
+    return run_backward(_sigmoid_grad, 1, dy, y)
 
 
 def tanh_forward(x: Array) -> Array:
     """``y = tanh x``. x of any shape → y."""
-    return _forward(_tanh, _EXP, x)
+    return run_forward(_tanh, _EXP, x)
 
 
 def tanh_backward(dy: Array, y: Array) -> Array:
     """``dx = dy · (1 − y²)``."""
-    return _backward(_tanh_grad, 1, dy, y)
+    return run_backward(_tanh_grad, 1, dy, y)
 
 
 def silu_forward(x: Array) -> Array:
     """``y = x · σ(x)``. x of any shape → y."""
-    return _forward(_silu, _EXP, x)
+    return run_forward(_silu, _EXP, x)
 
 
 def silu_backward(dy: Array, x: Array) -> Array:
     """``dx = dy · σ(x) · (1 + x · (1 − σ(x)))``."""
-    return _backward(_silu_grad, _EXP, dy, x)
+    return run_backward(_silu_grad, _EXP, dy, x)
 
 
 def gelu_forward(x: Array, *, approximate: str) -> Array:
@@ -67,23 +67,25 @@ def gelu_forward(x: Array, *, approximate: str) -> Array:
 
     ½(1 + tanh u) is σ(2u), which costs one exponential and loses nothing where x is negative. x of any shape → y.
     """
-    return _forward(_gelu_tanh if approximate == "tanh" else _gelu, 2 * _EXP, x)
+    return run_forward(_gelu_tanh if approximate == "tanh" else _gelu, 2 * _EXP, x)
 
 
 def gelu_backward(dy: Array, x: Array, *, approximate: str) -> Array:
     """``dx = dy · (Φ(x) + x · φ(x))``; for "tanh" ``dx = dy · s · (1 + x · (1 − s) · 2u′)``, ``s = σ(2u)``."""
-    return _backward(_gelu_tanh_grad if approximate == "tanh" else _gelu_grad, 2 * _EXP, dy, x)
+    return run_backward(_gelu_tanh_grad if approximate == "tanh" else _gelu_grad, 2 * _EXP, dy, x)
 
 
-def _forward(run: Any, cost: int, x: Array) -> Array:
+def run_forward(run: Any, cost: int, x: Array, *numbers: Array) -> Array:
+    """``run(x, *numbers, y)`` over flat arrays, `cost` the work of an element."""
     y = empty(x.shape, x.dtype)
-    run(x.size * cost, contiguous(x).reshape(-1), y.reshape(-1))
+    run(x.size * cost, contiguous(x).reshape(-1), *numbers, y.reshape(-1))
     return y
 
 
-def _backward(run: Any, cost: int, dy: Array, v: Array) -> Array:
+def run_backward(run: Any, cost: int, dy: Array, v: Array, *numbers: Array) -> Array:
+    """``run(dy, v, *numbers, dx)``, the same."""
     dx = empty(v.shape, v.dtype)
-    run(v.size * cost, contiguous(dy).reshape(-1), contiguous(v).reshape(-1), dx.reshape(-1))
+    run(v.size * cost, contiguous(dy).reshape(-1), contiguous(v).reshape(-1), *numbers, dx.reshape(-1))
     return dx
 
 

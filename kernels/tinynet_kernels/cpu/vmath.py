@@ -1,4 +1,4 @@
-"""Functions of one number that vectorise: exp, log, log(1 + eˣ), tanh, the logistic and the normal distribution, erf.
+"""Functions of one number that vectorise: exp, expm1, log, log(1 + eˣ), tanh, the logistic and the normal distribution, erf.
 
 Numba has no vector library: `math.exp` in a loop is a call for each element. These are straight lines of arithmetic,
 choices and shifts of bits, which LLVM turns into vector code in any plain loop; called on a float32 they compute in
@@ -6,7 +6,7 @@ float32, on a float64 in float64. Each is made once, from a `Format` with the co
 
 Errors, in units in the last place of the result (its worst over the whole range, tested in tests/kernels/test_vmath.py):
 
-    exp 1.5    log 1    softplus 3    tanh 3    sigmoid 3    erf 3.5
+    exp 1.5    expm1_negative 1.5    log 1    softplus 3    tanh 3    sigmoid 3    erf 3.5
 
 `normal_pdf` and `normal_cdf` are within 6 + x² units: in the tails, where they shrink as e^(−x²/2), the rounding of
 x²/2 shows. Infinities, NaN, signed zeros, subnormal arguments and results come out as IEEE 754 and C99 have them.
@@ -190,6 +190,21 @@ def _exp_negative(f: Format) -> Any:
     return exp_negative
 
 
+def _expm1_negative(f: Format) -> Any:
+    """eˣ − 1 for x ≤ 0 (and NaN): 2ⁿ·(eʳ − 1) + (2ⁿ − 1)."""
+    reduce, power = _reduce_of(f), _power_of(f)
+    zero, one, saturated = f.real(0), f.real(1), f.real(-(f.fraction + 3))
+
+    @inner(inline=True)
+    def expm1_negative(x):  # type: ignore[no-untyped-def]
+        n, p = reduce(saturated if x < saturated else x)
+        scale = power(n)
+        y = scale * p + (scale - one)
+        return y if x < zero else x
+
+    return expm1_negative
+
+
 def _tanh(f: Format) -> Any:
     """tanh x = E/(E + 2), E = e^(2|x|) − 1, with the sign of x."""
     reduce, power = _reduce_of(f), _power_of(f)
@@ -343,6 +358,7 @@ def _unordered(f: Format) -> Any:
 
 exp = _of_both(_exp)
 exp_negative = _of_both(_exp_negative)
+expm1_negative = _of_both(_expm1_negative)
 log = _of_both(_log)
 tanh = _of_both(_tanh)
 sigmoid = _of_both(_sigmoid)
