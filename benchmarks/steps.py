@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
-import numpy as np
-
-from .cases import Maker, Program, training_step
+from .cases import Maker, training_step
+from .jax_steps import jax_step
 
 
 def l1(t: Any) -> Any:
@@ -92,61 +90,19 @@ def images(batch: int, *shape: int) -> Any:
     return make
 
 
-def _jax_mlp(m: Maker, jax: Any) -> Any:
-    """The MLP's step written out, AdamW included, as one compiled function."""
-    jnp = jax.numpy
-    sizes = (784, 256, 128, 10)
-    params = []
-    for k, n in itertools.pairwise(sizes):
-        params.append([jnp.asarray(m.array(n, k, scale=k**-0.5)), jnp.asarray(m.array(n, scale=0.1) + 1)])
-    x = jnp.asarray(m.array(64, 1, 28, 28).reshape(64, 784))
-    y = jnp.asarray(m.rng.integers(0, 10, 64))
-
-    def loss(params: Any) -> Any:
-        h = x
-        for i, (w, b) in enumerate(params):
-            h = h @ w.T + b
-            h = jax.nn.relu(h) if i < 2 else h
-        return -jnp.take_along_axis(jax.nn.log_softmax(h), y[:, None], axis=1).mean()
-
-    @jax.jit
-    def step(params: Any, first: Any, second: Any, t: Any) -> Any:
-        value, grads = jax.value_and_grad(loss)(params)
-        first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, grads)
-        second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, grads)
-        params = jax.tree.map(
-            lambda p, m, v: p * (1 - 1e-5) - 1e-3 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8),
-            params, first, second,
-        )  # fmt: skip
-        return value, grads, params, first, second
-
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    state = [params, zeros, zeros, 1.0]
-
-    def run() -> Any:
-        value, grads, *state[:3] = jax.block_until_ready(step(*state))
-        state[3] += 1.0
-        return value, grads
-
-    def values() -> Any:
-        value, grads = run()
-        found = {"loss 0": np.asarray(value)}
-        for layer, (w, b) in zip((1, 3, 5), grads, strict=True):
-            found |= {f"grad {layer}.weight": np.asarray(w), f"grad {layer}.bias": np.asarray(b)}
-        return found | {f"loss {i}": np.asarray(run()[0]) for i in (1, 2)}
-
-    return Program(run, values)
+def _step(name: str, network: Any, inputs: Any, **options: Any) -> Any:
+    return training_step(name, network, inputs, jax=jax_step(network, inputs), **options)
 
 
 CASES = [
-    training_step("L1 CNN b32", l1, images(32, 1, 14, 12), samples=32),
-    training_step("L2 CNN b32", l2, images(32, 1, 28, 28), samples=32),
-    training_step("L10 CNN b64", l10, images(64, 3, 24, 24), samples=64),
-    training_step("batch-norm CNN b64", batch_norm_cnn, images(64, 3, 32, 32), samples=64),
-    training_step("LeNet b64", lenet, images(64, 1, 28, 28), samples=64, quick=True),
-    training_step("Conv1D audio b32", audio, images(32, 1, 1000), samples=32),
-    training_step("Conv3D video b8", video, images(8, 3, 12, 24, 24), samples=8),
-    training_step("MLP b64", mlp, images(64, 1, 28, 28), samples=64, jax=_jax_mlp, quick=True),
+    _step("L1 CNN b32", l1, images(32, 1, 14, 12), samples=32),
+    _step("L2 CNN b32", l2, images(32, 1, 28, 28), samples=32),
+    _step("L10 CNN b64", l10, images(64, 3, 24, 24), samples=64),
+    _step("batch-norm CNN b64", batch_norm_cnn, images(64, 3, 32, 32), samples=64),
+    _step("LeNet b64", lenet, images(64, 1, 28, 28), samples=64, quick=True),
+    _step("Conv1D audio b32", audio, images(32, 1, 1000), samples=32),
+    _step("Conv3D video b8", video, images(8, 3, 12, 24, 24), samples=8),
+    _step("MLP b64", mlp, images(64, 1, 28, 28), samples=64, quick=True),
     training_step(
         "LeNet b64, SGD momentum", lenet, images(64, 1, 28, 28), samples=64,
         optimizer=lambda t, ps: t.optim.SGD(ps, lr=0.01, momentum=0.9),

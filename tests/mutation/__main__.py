@@ -1,4 +1,4 @@
-"""python -m tests.mutation [--only NAME] [--sample N] [--jobs N]: how many wrong rules the checks find, as a table."""
+"""python -m tests.mutation [--only NAME …] [--sample N] [--jobs N]: how many wrong rules the checks find, as a table."""
 
 from __future__ import annotations
 
@@ -68,11 +68,15 @@ def report(outcomes: list[Outcome]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", default="", help="mutants whose name holds this text")
+    parser.add_argument("--only", default=[""], nargs="+", help="mutants whose name holds one of these texts")
     parser.add_argument("--sample", type=int, default=0, help="a fixed choice of about this many")
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     options = parser.parse_args(arguments)
-    chosen = [m for m in (sample(options.sample) if options.sample else all_mutants()) if options.only in m.name]
+    chosen = [
+        m
+        for m in (sample(options.sample) if options.sample else all_mutants())
+        if any(o in m.name for o in options.only)
+    ]
     began = time.perf_counter()
     cases = all_cases()
     print(f"{len(chosen)} mutants on {len(cases)} calls, drawn in {time.perf_counter() - began:.0f} s", flush=True)

@@ -84,7 +84,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "gemm": vectors.GEMM,
     "winograd": vectors.WINOGRAD,
     "attention_vectors": vectors.ATTENTION,
-    "threads": vars(threads),
+    "threads": {**vars(threads), "get_num_threads": lambda: 2},  # so that work is divided
     "vmath": {
         "exp": np.exp, "exp_negative": np.exp, "expm1_negative": np.expm1, "log": np.log, "sigmoid": special.expit,
         "tanh": np.tanh,
@@ -138,6 +138,19 @@ def module(name: str) -> _Namespace:
     scope["np"] = _NumPy()
     scope.update(SMALL.get(name, {}))
     return _Namespace(scope)
+
+
+@contextlib.contextmanager
+def sizes_as_they_are() -> Iterator[None]:
+    """What `SMALL` changes is put back: other ways through the same files serve the same arrays."""
+    compiled = {name: importlib.import_module(f"{cpu.__name__}.{name}") for name in SMALL}
+    for name, values in SMALL.items():
+        module(name).__dict__.update({n: getattr(compiled[name], n) for n in values})
+    try:
+        yield
+    finally:
+        for name, values in SMALL.items():
+            module(name).__dict__.update(values)
 
 
 def launcher(name: str) -> FunctionType:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from tests.mutation import kernels
 from tests.mutation.calls import TABLE, Case, all_cases
 from tests.mutation.mutants import Mutant, all_mutants
 from tests.mutation.targets import has_kernels, kernels_for_all_sizes
@@ -102,6 +103,19 @@ def checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
         yield from map(gradient, direct[MOST : 4 * MOST])
 
 
+def all_checks_for(mutant: Mutant, cases: tuple[Case, ...]) -> Iterator[Check]:
+    """These checks; for a kernel again on the ways that its arrays take when no size is made small."""
+
+    def usual(run: Callable[[], None]) -> None:
+        with kernels.sizes_as_they_are():
+            run()
+
+    yield from checks_for(mutant, cases)
+    if mutant.family == "kernel":
+        for kind, where, run in checks_for(mutant, cases):
+            yield kind, f"{where}, sizes as they are", functools.partial(usual, run)
+
+
 def fails(check: Check) -> str | None:
     """None if the check passes, else the name of the error; a floating-point warning is an error, as in the tests."""
     with warnings.catch_warnings(), kernels_for_all_sizes():
@@ -128,7 +142,7 @@ def try_mutant(mutant: Mutant, cases: tuple[Case, ...] | None = None) -> Outcome
     """Switch on, check until something fails, switch off. A check that found it must pass with the right rule."""
     began, count, error = time.perf_counter(), 0, None
     with mutant.switched(mutant):
-        for check in checks_for(mutant, all_cases() if cases is None else cases):
+        for check in all_checks_for(mutant, all_cases() if cases is None else cases):
             count += 1
             error = fails(check)
             if error is not None:
@@ -140,7 +154,7 @@ def try_mutant(mutant: Mutant, cases: tuple[Case, ...] | None = None) -> Outcome
     return Outcome(mutant, check[0], check[1], error, time.perf_counter() - began, count)
 
 
-@cache
+@functools.cache
 def _named() -> dict[str, Mutant]:
     return {m.name: m for m in all_mutants()}
 

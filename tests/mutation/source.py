@@ -6,6 +6,7 @@ import __future__
 import ast
 import contextlib
 import copy
+import dis
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -98,7 +99,7 @@ def globals_read(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     stack = [code_of(function)]
     while stack:
         code = stack.pop()
-        names += code.co_names
+        names += [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
         stack += [c for c in code.co_consts if inspect.iscode(c)]
     scope = function.__globals__
     return [(n, scope[n]) for n in dict.fromkeys(names) if n in scope]

@@ -162,6 +162,7 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
             refused(f"{name}.*too small", ValueError, fits, 9),
             refused(f"{name}.*stride", ValueError, fits, 2, stride=0),
         )
+    pairs = (call(d.numbers(2, 2, 3, 5, 7), (1, 2, 2)),) if n == 3 else (call(d.numbers(2, 2, 5, 7), 2),) if n == 2 else ()
     ties = ()
     if kind == "max":
         ties = (
@@ -181,6 +182,7 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
             call(np.ones((1, *one)), 1),
             call(np.ones((1, 1, *one)), 1),
             call(d.numbers(2, 2, *spatial), 2),
+            *(pairs if kind == "max" and not adaptive else ()),
         ),
         refusals=(refused(f"{name}.*dimensions", ValueError, bad, 1), *refusals),
         tolerance=EXACT if kind == "max" else SUMMED,
