@@ -147,6 +147,22 @@ def depthwise(n: int) -> tuple[Call, ...]:
     )
 
 
+def plain(n: int) -> tuple[Call, ...]:
+    """Several channels: one tap in steps; an output much smaller than the input; a step along every axis."""
+    x, one = d.numbers(2, 4, *(3, 4, 5)[-n:]), (1,) * n
+    return (
+        call(x, d.numbers(6, 2, *one, step=0.1), stride=(2, 1, 2)[-n:], groups=2),
+        call(x, d.numbers(3, 4, *one, step=0.1), d.numbers(3)),
+        call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(3, 2, *(2, 3, 2)[-n:], step=0.1), dilation=(1, 1, 2)[-n:]),
+        call(
+            d.numbers(2, 2, *(3, 5, 6)[-n:]),
+            d.numbers(3, 2, *(2, 2, 3)[-n:], step=0.1),
+            dilation=(1, 2, 1)[-n:],
+            padding=1,
+        ),
+    )
+
+
 def grown(n: int) -> tuple[Call, ...]:
     """Kernels of one tap whose output is larger than their input, as output_padding < dilation allows."""
     size, one = (2, 3, 2)[-n:], (1,) * n
@@ -170,7 +186,7 @@ def record(n: int, transposed: bool) -> OpRecord:
             call(np.ones((0, 1, *spatial)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, 1, *one)), np.ones((1, 1, *one)), np.ones(1)),
             call(np.ones((1, *spatial)), np.ones((1, 2, *one) if transposed else (2, 1, *one))),
-            *(grown(n) if transposed else (*LARGE.get(n, ()), *depthwise(n))),
+            *(grown(n) if transposed else (*LARGE.get(n, ()), *depthwise(n), *plain(n))),
             call(d.numbers(2, 2, *spatial), d.numbers(2, 2, *((2,) * n)), d.numbers(2), stride=2, padding=1),
         ),
         refusals=(

@@ -162,7 +162,9 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
             refused(f"{name}.*too small", ValueError, fits, 9),
             refused(f"{name}.*stride", ValueError, fits, 2, stride=0),
         )
-    pairs = (call(d.numbers(2, 2, 3, 5, 7), (1, 2, 2)),) if n == 3 else (call(d.numbers(2, 2, 5, 7), 2),) if n == 2 else ()
+    pairs = (
+        (call(d.numbers(2, 2, 3, 5, 7), (1, 2, 2)),) if n == 3 else (call(d.numbers(2, 2, 5, 7), 2),) if n == 2 else ()
+    )
     ties = ()
     if kind == "max":
         ties = (
