@@ -195,7 +195,9 @@ def ctc_loss(
     labels = tensor_of("ctc_loss", "targets", targets).array
     single = x.ndim == 2
     if x.ndim not in (2, 3) or 0 in x.array.shape:
-        raise ShapeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), not empty; got shape {tuple(x.array.shape)}")
+        raise ShapeError(
+            f"ctc_loss: log_probs must be (T, N, C) or (T, C), not empty; got shape {tuple(x.array.shape)}"
+        )
     x = P.reshape(x, shape=(x.array.shape[0], 1, x.array.shape[1])) if single else x
     frames, n, classes = x.array.shape
     if not 0 <= blank < classes:

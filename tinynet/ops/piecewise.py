@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor, new_tensor
-from ..errors import OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..random import current_generator
 from . import primitives as P
 from .activation import _place
-from .checks import floating, same_dtype
+from .checks import floating, same_dtype, tensor_of
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
@@ -30,18 +30,32 @@ def between(x: Tensor, low: float, high: float, below: Any, middle: Any, above: 
     return P.where(P.le(x, low), below, P.where(P.ge(x, high), above, middle))
 
 
+def _number(where: str, input: Any, *values: float) -> tuple[Tensor, list[Any]]:
+    """A tensor of numbers of any kind (no booleans), and values in its dtype: cut to integers where it is one."""
+    x = tensor_of(where, "input", input)
+    if x.dtype.category == 0:
+        raise DtypeError(f"{where}: not for boolean tensors")
+    return x, [v if x.is_floating_point() else int(v) for v in values]
+
+
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between min_val and max_val, else the nearer of the two; subgradient 0 at both."""
+    return _hardtanh("hardtanh", input, min_val, max_val, inplace)
+
+
+def _hardtanh(where: str, input: Any, min_val: float, max_val: float, inplace: bool) -> Tensor:
     if min_val > max_val:
-        raise OptionError(f"hardtanh: min_val must be ≤ max_val, got {min_val} and {max_val}")
-    return pointwise(
-        "hardtanh", input, inplace, lambda x: between(x, float(min_val), float(max_val), min_val, x, max_val)
-    )
+        raise OptionError(f"{where}: min_val must be ≤ max_val, got {min_val} and {max_val}")
+    x, (low, high) = _number(where, input, min_val, max_val)
+    if x.array.dtype.kind == "u" and low < 0:
+        raise OptionError(f"{where}: min_val must be ≥ 0 for unsigned integers, got {min_val}")
+    before = P.clone(x) if inplace else x
+    return _place(where, x, between(before, low, high, low, before, high), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6); subgradient 0 at both. Source: Krizhevsky, 2010."""
-    return pointwise("relu6", input, inplace, lambda x: between(x, 0.0, 6.0, 0, x, 6))
+    return _hardtanh("relu6", input, 0.0, 6.0, inplace)
 
 
 def _hardsigmoid(x: Tensor) -> Tensor:
@@ -76,12 +90,9 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x for x > threshold, else value."""
-    return pointwise(
-        "threshold",
-        input,
-        inplace,
-        lambda x: P.where(P.le(x, float(threshold)), x.array.dtype.type(value), x),
-    )
+    x, (least, instead) = _number("threshold", input, threshold, value)
+    before = P.clone(x) if inplace else x
+    return _place("threshold", x, P.where(P.le(before, least), x.array.dtype.type(instead), before), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
