@@ -105,6 +105,8 @@ def embedding_bag(
     where = "embedding_bag"
     index, w = integer(where, "input", input), floating(where, "weight", weight)
     one_of(where, "mode", mode, "sum", "mean", "max")
+    if w.ndim != 2:
+        raise ShapeError(f"{where}: weight must be (num_embeddings, embedding_dim), got shape {tuple(w.array.shape)}")
     if mode == "max" and scale_grad_by_freq:
         raise OptionError(f"{where}: scale_grad_by_freq is not for mode 'max'")
     if max_norm is not None:
@@ -121,18 +123,18 @@ def embedding_bag(
                 f"{tuple(index.array.shape)}"
             )
     bags, bag = _bags(where, index.array, offsets, include_last_offset)
-    k, rows = index.array.reshape(-1), w.array.shape[0] if w.ndim else 0
-    if w.ndim == 2 and padding_idx is not None:
+    k, rows = index.array.reshape(-1), w.array.shape[0]
+    if padding_idx is not None:
         if not -rows <= padding_idx < rows:
             raise RangeError(f"{where}: padding_idx {padding_idx} is outside the {rows} rows of weight")
         padding_idx %= rows
-    if w.ndim == 2 and k.size and (k.min() < 0 or k.max() >= rows):
+    if k.size and (k.min() < 0 or k.max() >= rows):
         raise RangeError(f"{where}: index {k.min() if k.min() < 0 else k.max()} is outside 0 … {rows - 1}")
     used = np.flatnonzero((bag < bags) & (k != (-1 if padding_idx is None else padding_idx)))
     if used.size < k.size:
         k, bag = k[used], bag[used]
     if mode == "max":
-        return _largest(where, w, k, bag, bags)
+        return _largest(w, k, bag, bags)
     y = embedding(new_tensor(k), w, scale_grad_by_freq=scale_grad_by_freq)
     if per_sample_weights is not None:
         factors = P.index(P.reshape(per_sample_weights, shape=(-1,)), index=(used,))
@@ -164,10 +166,8 @@ def _bags(where: str, index: Array, offsets: Tensor | None, include_last: bool) 
     return starts.size - bool(include_last), np.searchsorted(starts, np.arange(index.size), side="right") - 1
 
 
-def _largest(where: str, w: Tensor, k: Array, bag: Array, bags: int) -> Tensor:
+def _largest(w: Tensor, k: Array, bag: Array, bags: int) -> Tensor:
     """The largest elements of each bag's rows, of equal ones the first; NaN wins."""
-    if w.ndim != 2:
-        raise ShapeError(f"{where}: weight must be (num_embeddings, embedding_dim), got shape {tuple(w.array.shape)}")
     counts, width = np.bincount(bag, minlength=bags), w.array.shape[1]
     place = np.arange(k.size) - np.repeat(np.cumsum(counts) - counts, counts)
     table = np.full((bags, int(counts.max(initial=0)) + 1), -1)

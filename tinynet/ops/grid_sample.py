@@ -26,7 +26,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     """
     t, (n, _, *out) = floating("affine_grid", "theta", theta), tuple(int(m) for m in size)
     d = len(out)
-    if d not in (2, 3) or t.array.shape != (n, d, d + 1) or min(n, *out) < 1:
+    if d not in (2, 3) or t.array.shape != (n, d, d + 1) or min(out) < 1:
         raise ShapeError(
             f"affine_grid: theta {tuple(t.array.shape)} does not fit size {tuple(size)}; expected (N, 2, 3)"
         )

@@ -35,6 +35,7 @@ def linear_cross_entropy(
     """
     where = "linear_cross_entropy"
     x, w = floating(where, "input", input), floating(where, "linear_weight", linear_weight)
+    classes_of = tensor_of(where, "target", target)
     if options is not None:
         raise NotImplementedError(f"{where}: options is not supported")
     if x.ndim not in (1, 2) or w.ndim < 2 or x.array.shape[-1] != w.array.shape[-1] or (x.ndim == 1 and w.ndim > 2):
@@ -46,14 +47,14 @@ def linear_cross_entropy(
     if linear_bias is not None and list(tensor_of(where, "linear_bias", linear_bias).array.shape) != classes:
         raise ShapeError(f"{where}: linear_bias must have shape {tuple(classes)}, got {tuple(linear_bias.array.shape)}")
     shape = (*x.array.shape[:-1], *classes)
-    if ignore_index is not None and tensor_of(where, "target", target).array.shape == shape:
+    if ignore_index is not None and classes_of.array.shape == shape:
         raise OptionError(f"{where}: ignore_index is for class numbers, and target has probabilities")
     count = math.prod(classes)
     bias = None if linear_bias is None else P.reshape(linear_bias, shape=(count,))
     logits = P.reshape(linear(x, P.reshape(w, shape=(count, features)), bias), shape=shape)
     return cross_entropy(
         logits,
-        target,
+        classes_of,
         weight,
         ignore_index=-100 if ignore_index is None else ignore_index,
         reduction=reduction,

@@ -193,6 +193,7 @@ def max_pool1d_with_indices(
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`max_pool1d` and its indices, whatever return_indices says."""
+    floating("max_pool1d_with_indices", "input", input)
     y, k = max_pool_nd(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
     return y, k
 
@@ -207,6 +208,7 @@ def max_pool2d_with_indices(
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`max_pool2d` and its indices, whatever return_indices says."""
+    floating("max_pool2d_with_indices", "input", input)
     y, k = max_pool_nd(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
     return y, k
 
@@ -221,6 +223,7 @@ def max_pool3d_with_indices(
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`max_pool3d` and its indices, whatever return_indices says."""
+    floating("max_pool3d_with_indices", "input", input)
     y, k = max_pool_nd(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
     return y, k
 

@@ -34,9 +34,9 @@ def max_unpool_nd(
             f"{where}: indices must lie in 0 … {places - 1}, of the size {size}; got {k.min()} … {k.max()}"
         )
     lead = x.array.shape[:2]
-    flat, k = P.reshape(x, shape=(*lead, math.prod(x.array.shape[2:]))), k.reshape(*lead, -1 if k.size else 0)
+    flat = (*lead, math.prod(x.array.shape[2:]))
     rows = np.arange(lead[0])[:, None, None], np.arange(lead[1])[:, None]
-    y = P.put(np.zeros((*lead, places), x.array.dtype), flat, index=(*rows, k))
+    y = P.put(np.zeros((*lead, places), x.array.dtype), P.reshape(x, shape=flat), index=(*rows, k.reshape(flat)))
     return P.reshape(y, shape=(*(lead[1:] if single else lead), *size))
 
 
