@@ -79,8 +79,14 @@ def ctc_definition(
 
 
 def _log_sum(a: Array, b: Array, c: Array) -> Array:
-    most = np.maximum(np.maximum(a, b), c)
-    return np.log(np.exp(a - most) + np.exp(b - most) + np.exp(c - most)) + most
+    most = np.maximum(a, b)
+    np.maximum(most, c, out=most)
+    total = np.exp(a - most)
+    total += np.exp(b - most)
+    total += np.exp(c - most)
+    np.log(total, out=total)
+    total += most
+    return total
 
 
 def _forward(
@@ -124,22 +130,23 @@ def _backward(
     for k in (0, 1):
         ends[np.arange(n), np.maximum(2 * target_lengths - k, 0)] = 0
     follows = np.full((n, width + 2), NEVER, dtype)
-    skipped = np.full((n, width + 2), NEVER, dtype)
-    ahead = np.full((n, width), NEVER, dtype)
-    skipped[:, :width] = skip
+    skipped = np.full((n, width), NEVER, dtype)  # what may be reached from two states before
+    skipped[:, :-2] = skip[:, 2:]
     share = np.empty((frames, n, width), dtype)
     for t in range(frames - 1, -1, -1):
-        beta = _log_sum(follows[:, :-2], follows[:, 1:-1], follows[:, 2:] + skipped[:, 2:])
-        beta = np.where((input_lengths - 1 == t)[:, None], ends, beta)
-        share[t] = alpha[t] + beta
-        np.add(beta, emitted[t], out=ahead)
-        follows[:, :width] = ahead
+        beta = _log_sum(follows[:, :-2], follows[:, 1:-1], follows[:, 2:] + skipped)
+        ending = input_lengths == t + 1
+        if ending.any():
+            beta[ending] = ends[ending]
+        np.add(alpha[t], beta, out=share[t])
+        np.add(beta, emitted[t], out=follows[:, :width])
     inside = (np.arange(frames)[:, None] < input_lengths)[..., None]
     impossible = likelihood < IMPOSSIBLE
     with np.errstate(all="ignore"):
         share = np.where(inside, np.exp(share - np.where(impossible, 0, likelihood)[:, None]), 0)
-    places = np.arange(frames * n).reshape(frames, n, 1) * classes + labels
-    grad = np.where(inside, np.exp(logp), 0) - scatter_add(share, places, logp.size).reshape(logp.shape)
+    places = np.arange(frames * n).reshape(frames, n, 1) * classes + labels[:, 1::2]
+    grad = np.where(inside, np.exp(logp), 0) - scatter_add(share[..., 1::2], places, logp.size).reshape(logp.shape)
+    grad[..., blank] -= share[..., ::2].sum(axis=-1)
     scale = np.where(impossible, 0 if zero_infinity else np.nan, dy).astype(dtype)
     return [np.where(inside, grad * scale[:, None], dtype.type(0)), None, None, None]
 

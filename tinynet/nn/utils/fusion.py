@@ -12,7 +12,7 @@ from ...errors import OptionError
 from ..module import Module
 from ..parameter import Parameter
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 Array = np.ndarray[Any, Any]
 
 
@@ -62,7 +62,7 @@ def _check(where: str, layer: Module, bn: Any) -> None:
         raise OptionError(f"{where}: the batch norm must track running statistics")
 
 
-def fuse_conv_bn_eval(conv: M, bn: Any, transpose: bool = False) -> M:
+def fuse_conv_bn_eval(conv: _M, bn: Any, transpose: bool = False) -> _M:
     """A copy of a convolution with the batch norm behind it in its weights; both in evaluation mode."""
     _check("fuse_conv_bn_eval", conv, bn)
     fused: Any = copy.deepcopy(conv)
@@ -72,7 +72,7 @@ def fuse_conv_bn_eval(conv: M, bn: Any, transpose: bool = False) -> M:
     return fused
 
 
-def fuse_linear_bn_eval(linear: M, bn: Any) -> M:
+def fuse_linear_bn_eval(linear: _M, bn: Any) -> _M:
     """A copy of a linear layer with the batch norm behind it in its weights; both in evaluation mode."""
     _check("fuse_linear_bn_eval", linear, bn)
     fused: Any = copy.deepcopy(linear)

@@ -9,10 +9,10 @@ from ...errors import OptionError
 from ...random import get_rng_state, set_rng_state
 from ..module import Module
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 
 
-def skip_init(module_cls: type[M], *args: Any, **kwargs: Any) -> M:
+def skip_init(module_cls: type[_M], *args: Any, **kwargs: Any) -> _M:
     """A module whose parameters are to be overwritten: it leaves the stream of random numbers where it was.
 
     Raises OptionError for a class without a `device` argument, as PyTorch does.

@@ -19,7 +19,7 @@ from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, random_direction, rows_of
 from .weight_norm import length_except, scaled
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 Array = np.ndarray[Any, Any]
 
 
@@ -35,7 +35,7 @@ class _WeightNorm(Module):
         return length_except(weight, self.dim), weight
 
 
-def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
+def weight_norm(module: _M, name: str = "weight", dim: int | None = 0) -> _M:
     """w = g·v/‖v‖: lengths (original0), one for each index of `dim` (None: one), and directions (original1).
 
     Source: Salimans and Kingma, NeurIPS 2016.
@@ -81,8 +81,8 @@ class _SpectralNorm(Module):
 
 
 def spectral_norm(
-    module: M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
-) -> M:
+    module: _M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> _M:
     """W/σ, σ the largest singular value, estimated by power iteration whenever the weight is read in training.
 
     dim  the dimension of the rows; 0 by default, 1 for transposed convolutions. A vector is divided by its length.
@@ -204,8 +204,8 @@ class _Orthogonal(Module):
 
 
 def orthogonal(
-    module: M, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
-) -> M:
+    module: _M, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> _M:
     """A matrix (…, m, n) with orthonormal columns, or rows if m < n.
 
     orthogonal_map      of a skew-symmetric A = L − Lᵀ: "matrix_exp" e^A, or "cayley" (I − A/2)⁻¹(I + A/2); or

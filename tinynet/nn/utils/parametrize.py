@@ -13,7 +13,7 @@ from ..containers import ModuleDict, ModuleList
 from ..module import Module, _cast
 from ..parameter import Parameter
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 
 _state: dict[str, Any] = {"depth": 0, "values": {}}
 
@@ -136,7 +136,7 @@ def _property(name: str) -> property:
     return property(get, put)
 
 
-def register_parametrization(module: M, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> M:
+def register_parametrization(module: _M, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> _M:
     """Let a parameter or buffer be parametrization(original): its value, its gradient and its place in the state dict
     (parametrizations.name.original) are those of `original`. Several apply one after another.
 
@@ -177,7 +177,7 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(there) > 0 if tensor_name is None else tensor_name in there
 
 
-def remove_parametrizations(module: M, tensor_name: str, leave_parametrized: bool = True) -> M:
+def remove_parametrizations(module: _M, tensor_name: str, leave_parametrized: bool = True) -> _M:
     """Make a tensor plain again: with the value that it has, or (leave_parametrized=False) with that of `original`."""
     if not is_parametrized(module, tensor_name):
         raise OptionError(f"remove_parametrizations: {type(module).__name__} has no parametrization of {tensor_name!r}")

@@ -16,7 +16,7 @@ from ..module import Module
 from ..parameter import Parameter
 from .weight_norm import found
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
@@ -62,8 +62,8 @@ class SpectralNorm:
 
 
 def spectral_norm(
-    module: M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
-) -> M:
+    module: _M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> _M:
     """Divide a parameter by its largest singular value, estimated by power iteration at each forward in training.
 
     The parameter is `name`_orig then; the buffers `name`_u and `name`_v hold the singular vectors.
@@ -87,7 +87,7 @@ def spectral_norm(
     return module
 
 
-def remove_spectral_norm(module: M, name: str = "weight") -> M:
+def remove_spectral_norm(module: _M, name: str = "weight") -> _M:
     """Make the divided weight a plain parameter. Raises OptionError where there is no spectral_norm."""
     there = found(module, SpectralNorm, name)
     if there is None:

@@ -12,7 +12,7 @@ from ...ops.reduction import norm
 from ..module import Module
 from ..parameter import Parameter
 
-M = TypeVar("M", bound=Module)
+_M = TypeVar("_M", bound=Module)
 
 
 def length_except(v: Tensor, dim: int) -> Tensor:
@@ -47,7 +47,7 @@ def found(module: Module, kind: type[Any], name: str) -> tuple[int, Any] | None:
     return next((p for p in hooks if isinstance(p[1], kind) and p[1].name == name), None)
 
 
-def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
+def weight_norm(module: _M, name: str = "weight", dim: int | None = 0) -> _M:
     """Replace a parameter by `name`_g, its lengths, and `name`_v, its directions: w = g·v/‖v‖, computed before forward.
 
     dim  the dimension of which each index has a length of its own; None: one length.
@@ -67,7 +67,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     return module
 
 
-def remove_weight_norm(module: M, name: str = "weight") -> M:
+def remove_weight_norm(module: _M, name: str = "weight") -> _M:
     """Make the weight a plain parameter again. Raises OptionError where there is no weight_norm."""
     there = found(module, WeightNorm, name)
     if there is None:
