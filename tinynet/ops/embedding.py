@@ -139,7 +139,11 @@ def embedding_bag(
     if per_sample_weights is not None:
         factors = P.index(P.reshape(per_sample_weights, shape=(-1,)), index=(used,))
         y = P.mul(y, P.reshape(factors, shape=(used.size, 1)))
-    y = P.unindex(y, index=(bag,), source=(bags, w.array.shape[1]))
+    width = w.array.shape[1]
+    if index.ndim == 2 and used.size == index.array.size:  # bags of one size, all of them used
+        y = P.sum_(P.reshape(y, shape=(*index.array.shape, width)), axes=(1,))
+    else:
+        y = P.unindex(y, index=(bag,), source=(bags, width))
     counts = np.maximum(np.bincount(bag, minlength=bags), 1)[:, None]
     return P.div(y, counts.astype(y.array.dtype)) if mode == "mean" else y
 
