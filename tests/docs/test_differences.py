@@ -41,11 +41,19 @@ UNSUPPORTED = {
         lambda mode=mode: F.pad(tinynet.ones(2, 3, 3, 3), (1, 1), mode=mode)
         for mode in ("reflect", "replicate", "circular")
     ],
-    "`embedding`, `nn.Embedding`": [
+    "`embedding`, `embedding_bag`, `nn.Embedding`, `nn.EmbeddingBag`": [
+        lambda: F.embedding_bag(tinynet.tensor([[0]]), leaf(2, 2), max_norm=1.0),
+        lambda: F.embedding_bag(tinynet.tensor([[0]]), leaf(2, 2), sparse=True),
+        lambda: tinynet.nn.EmbeddingBag(2, 2, max_norm=1.0),
+        lambda: tinynet.nn.EmbeddingBag(2, 2, sparse=True),
         lambda: F.embedding(tinynet.tensor([0]), leaf(2, 2), max_norm=1.0),
         lambda: F.embedding(tinynet.tensor([0]), leaf(2, 2), sparse=True),
         lambda: tinynet.nn.Embedding(2, 2, max_norm=1.0),
         lambda: tinynet.nn.Embedding(2, 2, sparse=True),
+    ],
+    "`linear_cross_entropy`, `nn.LinearCrossEntropyLoss`": [
+        lambda: F.linear_cross_entropy(leaf(1, 2), leaf(3, 2), tinynet.tensor([0]), options=object()),
+        lambda: tinynet.nn.LinearCrossEntropyLoss(2, 3, options=object()),
     ],
     "`interpolate`": [lambda: F.interpolate(leaf(1, 1, 2), size=3, mode="linear", antialias=True)],
     "`binary_cross_entropy_with_logits`": [lambda: weighted_bce("weight"), lambda: weighted_bce("pos_weight")],
@@ -117,7 +125,9 @@ def test_missing_names_are_missing():
     names = re.findall(r"`tinynet\.(\w+)`", paragraph)
     assert len(names) > 5
     there = [name for name in names if hasattr(tinynet, name)]
-    layers = [name for name in ("CTCLoss",) if hasattr(tinynet.nn, name)]
+    layers = re.findall(r"`nn\.(\w+)`", paragraph)
+    assert len(layers) == 5
+    layers = [name for name in layers if hasattr(tinynet.nn, name)]
     assert there + layers == [], "docs/differences.md calls these missing: take them off its list"
 
 
@@ -189,6 +199,45 @@ def test_equal_extremes_that_do_not_take_part(torch):
         v = engine.ones(1, requires_grad=True)
         y = engine.ones(1).scatter_reduce(0, engine.tensor([0]), v, "amax", include_self=False)
         assert engine.autograd.grad(y.sum(), v)[0].item() == share
+
+
+def test_frequencies_in_embedding_bag(torch):
+    for engine in (torch, tinynet):
+        w = engine.zeros(3, 1, requires_grad=True)
+        k = engine.tensor([[0, 0, 0, 1, 1, 2]])
+        y = engine.nn.functional.embedding_bag(k, w, mode="sum", scale_grad_by_freq=True)
+        (g,) = engine.autograd.grad(y.sum(), w)
+        assert (g.flatten().tolist() == [1.0, 1.0, 1.0]) is (engine is tinynet)
+
+
+def test_what_lies_behind_the_last_offset(torch):
+    for engine, total in ((torch, 3.0), (tinynet, 1.0)):
+        w = engine.tensor([[1.0], [2.0]], dtype=engine.float64)
+        k, ends = engine.tensor([0, 1]), engine.tensor([0, 1])
+        y = engine.nn.functional.embedding_bag(k, w, ends, mode="sum", include_last_offset=True)
+        assert y.item() == total
+
+
+def test_labels_of_probability_zero(torch):
+    for engine, nan in ((torch, True), (tinynet, False)):
+        x = engine.tensor([[[0.0, 0.0, -float("inf")]]] * 2, requires_grad=True)
+        logp = x.detach().log_softmax(-1).requires_grad_()
+        y = engine.nn.functional.ctc_loss(logp, engine.tensor([[1]]), (2,), (1,))
+        (g,) = engine.autograd.grad(y, logp, create_graph=True)
+        assert bool(g.isnan().any()) is nan
+        if nan:
+            with pytest.raises(RuntimeError, match="not implemented"):
+                g[0, 0, 0].backward()
+        else:
+            g[0, 0, 0].backward()
+
+
+def test_lazy_layers_take_a_state_dict_after_their_first_input():
+    state, layer = tinynet.nn.Linear(2, 3).state_dict(), tinynet.nn.LazyLinear(3)
+    with pytest.raises(errors.OptionError, match="size mismatch"):
+        layer.load_state_dict(state)
+    layer(tinynet.ones(1, 2))
+    layer.load_state_dict(state)
 
 
 def test_the_gradient_of_a_singular_determinant():

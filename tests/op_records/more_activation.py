@@ -66,6 +66,7 @@ def glu(x: Any, dim: int = -1) -> np.ndarray:
 
 
 ROW_EDGES = (call(np.array(0.5), 0), call(np.ones((0, 2)), 1), call(d.numbers(1), 0), call(d.numbers(2, 3), -1))
+WHOLE: dict[str, Any] = {"integers": d.calls(d.integer_arrays(dtype="int32")), "result_of_integers": "kept"}
 ALPHA, SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 RECORDS = [
@@ -73,10 +74,15 @@ RECORDS = [
         "hardtanh",
         lambda x, min_val=-1.0, max_val=1.0: np.clip(x, min_val, max_val),
         choices={"min_val": st.sampled_from([-2.5]), "max_val": st.sampled_from([0.5])},
-        refusals=(refused("hardtanh.*min_val.*2 and 1", ValueError, np.ones(2), 2, 1),),
+        refusals=(
+            refused("hardtanh.*min_val.*2 and 1", ValueError, np.ones(2), 2, 1),
+            refused("hardtanh.*unsigned", ValueError, np.ones(2, np.uint8)),
+            refused("hardtanh.*boolean", TypeError, np.ones(2, bool)),
+        ),
         subgradients=kink(0.0, -1.0, 1.0),
+        **WHOLE,
     ),
-    pieces("relu6", lambda x: np.clip(x, 0, 6), large=(LARGE,), subgradients=kink(0.0, 0.0, 6.0)),
+    pieces("relu6", lambda x: np.clip(x, 0, 6), large=(LARGE,), subgradients=kink(0.0, 0.0, 6.0), **WHOLE),
     pieces("hardsigmoid", lambda x: np.clip(x / 6 + 0.5, 0, 1)),
     pieces("hardswish", lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     pieces(
@@ -108,8 +114,20 @@ RECORDS = [
     pieces(
         "logsigmoid", special.log_expit, inplace=False, smooth=d.calls(arrays(d.SMALL)), subgradients=kink(0.5, 0.0)
     ),
-    pieces("softsign", kind="composite", reference=lambda x: x / (1 + np.abs(x)), inplace=False),
-    pieces("tanhshrink", kind="composite", reference=lambda x: x - np.tanh(x), inplace=False),
+    pieces(
+        "softsign",
+        lambda x: x / (1 + np.abs(x)),
+        kind="composite",
+        inplace=False,
+        **{**WHOLE, "result_of_integers": "float32"},
+    ),
+    pieces(
+        "tanhshrink",
+        lambda x: x - np.tanh(x),
+        kind="composite",
+        inplace=False,
+        **{**WHOLE, "result_of_integers": "float32"},
+    ),
     pieces("mish", lambda x: x * np.tanh(softplus(x)), large=(LARGE,)),
     OpRecord(
         ("F.threshold",),
@@ -119,7 +137,8 @@ RECORDS = [
         "fused",
         smooth=d.changed(d.calls(arrays(d.SMALL), st.just(0.5), st.just(2.0)), d.between, None, None),
         edges=tuple(call(*c.args, 0.5, 2.0) for c in d.UNARY_EDGES),
-        result_of_integers=None,
+        integers=d.calls(d.integer_arrays(dtype="int32"), st.just(0.5), st.just(2.75)),
+        result_of_integers="kept",
     ),
     OpRecord(
         ("F.prelu",),

@@ -13,7 +13,7 @@ from .._tensor import Handle, Tensor, clear_grad, new_tensor
 from ..autograd.modes import no_grad
 from ..errors import DtypeError, OptionError
 from ..ops.checks import to_dtype
-from .parameter import Parameter
+from .parameter import Buffer, Parameter
 
 
 class IncompatibleKeys(NamedTuple):
@@ -80,6 +80,9 @@ class Module:
         if isinstance(value, Parameter):
             self._forget(name)
             self._parameters[name] = value
+        elif isinstance(value, Buffer):
+            self._forget(name)
+            self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module):
             self._forget(name)
             self._modules[name] = value

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._tensor import Tensor, new_tensor
 from ..errors import OptionError, ShapeError
-from ..ops import creation, dropout, layer_norm, norm
+from ..ops import creation, dropout, layer_norm, norm, unpool
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -324,3 +324,19 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """The options."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class LocalResponseNorm(Module):
+    """x divided by a power of the mean square of neighbouring channels; see functional.local_response_norm."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, …), the same shape."""
+        return unpool.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -1,11 +1,12 @@
-"""Pooling layers (E11): the largest element or the mean over windows."""
+"""Pooling layers (E11): the largest element, the mean or a norm over windows, and the inverse of the first."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .._tensor import Tensor
-from ..ops import adaptive_pool, pool
+from ..ops import adaptive_pool, pool, unpool
+from ..ops.checks import ints
 from .module import Module
 
 
@@ -182,5 +183,79 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The largest element of windows that divide (N, C, D, H, W) into given numbers."""
+
+    n = 3
+
+
+class _LPPoolNd(Module):
+    n: int
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, *size) → (N, C, *size')."""
+        return unpool.lp_pool_nd(self.n, input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """(Σ xᵖ)^(1/p) over windows of (N, C, L)."""
+
+    n = 1
+
+
+class LPPool2d(_LPPoolNd):
+    """(Σ xᵖ)^(1/p) over windows of (N, C, H, W)."""
+
+    n = 2
+
+
+class LPPool3d(_LPPoolNd):
+    """(Σ xᵖ)^(1/p) over windows of (N, C, D, H, W)."""
+
+    n = 3
+
+
+class _MaxUnpoolNd(Module):
+    n: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        where = type(self).__name__
+        self.kernel_size = ints(where, "kernel_size", kernel_size, self.n, 1)
+        self.stride = self.kernel_size if stride is None else ints(where, "stride", stride, self.n, 1)
+        self.padding = ints(where, "padding", padding, self.n)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        """(N, C, *size) and the indices of a max pooling → (N, C, *size before it)."""
+        return unpool.max_unpool_nd(self.n, input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The inverse of MaxPool1d, with zeros where no maximum was."""
+
+    n = 1
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The inverse of MaxPool2d, with zeros where no maximum was."""
+
+    n = 2
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The inverse of MaxPool3d, with zeros where no maximum was."""
 
     n = 3

@@ -13,6 +13,7 @@ from .._tensor import Tensor, new_tensor
 from ..autograd.fused import Fused
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
+from .checks import floating
 from .pool import Ints, _along, _spatial, pick_max
 
 Array = np.ndarray[Any, Any]
@@ -136,3 +137,30 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest element of windows that divide (N, C, D, H, W) or (C, D, H, W) into `output_size` parts."""
     return _adaptive_max_nd(3, input, output_size, return_indices)
+
+
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool1d` and its indices, whatever return_indices says."""
+    floating("adaptive_max_pool1d_with_indices", "input", input)
+    y, k = _adaptive_max_nd(1, input, output_size, True)
+    return y, k
+
+
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d` and its indices, whatever return_indices says."""
+    floating("adaptive_max_pool2d_with_indices", "input", input)
+    y, k = _adaptive_max_nd(2, input, output_size, True)
+    return y, k
+
+
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool3d` and its indices, whatever return_indices says."""
+    floating("adaptive_max_pool3d_with_indices", "input", input)
+    y, k = _adaptive_max_nd(3, input, output_size, True)
+    return y, k

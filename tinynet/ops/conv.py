@@ -266,6 +266,16 @@ def conv1d(
     return conv_nd(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """`conv1d` with the channels last: input (T, B, C), weight (K, C, O), bias (O,), result (T', B, O)."""
+    same_dtype("conv_tbc", input=input, weight=weight, bias=bias)
+    if input.ndim != 3 or weight.ndim != 3 or bias.ndim != 1:
+        shapes = " and ".join(str(tuple(t.array.shape)) for t in (input, weight, bias))
+        raise ShapeError(f"conv_tbc: expected input (T, B, C), weight (K, C, O) and bias (O,), got shapes {shapes}")
+    y = conv1d(P.permute(input, axes=(1, 2, 0)), P.permute(weight, axes=(2, 1, 0)), bias, padding=pad)
+    return P.permute(y, axes=(2, 0, 1))
+
+
 def conv2d(
     input: Tensor,
     weight: Tensor,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor, wrap_dim, wrap_dims
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from . import primitives as P
 from .checks import check_broadcast, floating, promoted, tensor_of
 from .reduction import norm
@@ -52,3 +52,15 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
         raise NotImplementedError("normalize: out is not supported")
     wrap_dims(dim, x.ndim, "normalize")
     return P.div(x, at_least(norm(x, p, dim, True), eps))
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """‖xᵢ − xⱼ‖_p of all pairs i < j of the rows of (N, M): (N(N − 1)/2,)."""
+    x = floating("pdist", "input", input)
+    if x.ndim != 2:
+        raise ShapeError(f"pdist: expected a matrix, got shape {tuple(x.array.shape)}")
+    if not p >= 0:
+        raise OptionError(f"pdist: p must be ≥ 0, got {p}")
+    i, j = np.triu_indices(x.array.shape[0], 1)
+    gap = P.sub(P.index(x, index=(i,)), P.index(x, index=(j,)))
+    return norm(gap, p, -1) if gap.array.size else P.sum_(gap, axes=(1,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -163,3 +164,29 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     n, c, *rest = x.array.shape
     y = P.permute(P.reshape(x, shape=(n, g, c // g, *rest)), axes=(0, 2, 1, *range(3, x.ndim + 1)))
     return P.reshape(y, shape=x.array.shape)
+
+
+# PyTorch's older names
+
+
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
+    """`interpolate` by its older name, which warns."""
+    floating("upsample", "input", input)
+    warnings.warn("upsample: deprecated; use interpolate", stacklevel=2)
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` with mode="nearest" by its older name, which warns."""
+    floating("upsample_nearest", "input", input)
+    warnings.warn("upsample_nearest: deprecated; use interpolate", stacklevel=2)
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` with mode="bilinear" and align_corners=True by its older name, which warns."""
+    floating("upsample_bilinear", "input", input)
+    warnings.warn("upsample_bilinear: deprecated; use interpolate", stacklevel=2)
+    return interpolate(input, size, scale_factor, "bilinear", True)

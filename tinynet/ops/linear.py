@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,3 +67,29 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is not None and bias.array.shape != (weight.array.shape[0],):
         bias = P.expand(bias, shape=(weight.array.shape[0],))
     return _linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """z_k = x₁ᵀ A_k x₂ + b_k.
+
+    input1, input2  (…, in1_features) and (…, in2_features), alike in front
+    weight          (out_features, in1_features, in2_features); bias (out_features,)
+    result          (…, out_features)
+    """
+    same_dtype("bilinear", input1=input1, input2=input2, weight=weight, bias=bias)
+    if weight.ndim != 3:
+        raise ShapeError(f"bilinear: weight must be (out, in1, in2), got shape {tuple(weight.array.shape)}")
+    (out, n, m), (a, b) = weight.array.shape, (x.array.shape for x in (input1, input2))
+    if not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != (n, m):
+        raise ShapeError(
+            f"bilinear: input1 and input2 must be (…, {n}) and (…, {m}), alike in front; got shapes {tuple(a)} and "
+            f"{tuple(b)}"
+        )
+    if bias is not None and bias.array.shape != (out,):
+        raise ShapeError(f"bilinear: bias must have shape ({out},), got {tuple(bias.array.shape)}")
+    count = math.prod(a[:-1])
+    matrix = P.reshape(P.permute(weight, axes=(1, 0, 2)), shape=(n, out * m))
+    halfway = P.reshape(P.matmul(P.reshape(input1, shape=(count, n)), matrix), shape=(count, out, m))
+    z = P.matmul(halfway, P.reshape(input2, shape=(count, m, 1)))
+    z = P.reshape(z, shape=(*a[:-1], out))
+    return z if bias is None else P.add(z, bias)

@@ -11,11 +11,11 @@ from tinynet_kernels import kernels_for
 
 from .._tensor import Tensor, new_tensor
 from ..autograd.fused import Fused
-from ..errors import OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..random import current_generator
 from . import primitives as P
-from .activation import pointwise
-from .checks import floating, same_dtype
+from .activation import _place, pointwise
+from .checks import floating, same_dtype, tensor_of
 
 Array = np.ndarray[Any, Any]
 Line = tuple[float, float]  # (a, b): a + b·x
@@ -52,17 +52,33 @@ def pieces(
     return lambda x: _pieces(x, low=float(low), high=float(high), below=below, middle=middle, above=above)
 
 
+def _number(where: str, input: Any, *values: float) -> tuple[Tensor, list[Any]]:
+    """A tensor of numbers of any kind (no booleans), and values in its dtype: cut to integers where it is one."""
+    x = tensor_of(where, "input", input)
+    if x.dtype.category == 0:
+        raise DtypeError(f"{where}: not for boolean tensors")
+    return x, [v if x.is_floating_point() else int(v) for v in values]
+
+
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between min_val and max_val, else the nearer of the two; subgradient 0 at both."""
+    return _hardtanh("hardtanh", input, min_val, max_val, inplace)
+
+
+def _hardtanh(where: str, input: Any, min_val: float, max_val: float, inplace: bool) -> Tensor:
     if min_val > max_val:
-        raise OptionError(f"hardtanh: min_val must be ≤ max_val, got {min_val} and {max_val}")
-    cut = pieces(min_val, max_val, (min_val, 0.0), above=(max_val, 0.0))
-    return pointwise("hardtanh", input, inplace, cut)
+        raise OptionError(f"{where}: min_val must be ≤ max_val, got {min_val} and {max_val}")
+    x, (low, high) = _number(where, input, min_val, max_val)
+    if x.is_floating_point():
+        return pointwise(where, x, inplace, pieces(low, high, (low, 0.0), above=(high, 0.0)))
+    if x.array.dtype.kind == "u" and low < 0:
+        raise OptionError(f"{where}: min_val must be ≥ 0 for unsigned integers, got {min_val}")
+    return _place(where, x, P.where(P.le(x, low), low, P.where(P.ge(x, high), high, x)), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6); subgradient 0 at both. Source: Krizhevsky, 2010."""
-    return pointwise("relu6", input, inplace, pieces(0.0, 6.0, ZERO, above=(6.0, 0.0)))
+    return _hardtanh("relu6", input, 0.0, 6.0, inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -98,7 +114,10 @@ def _outside(x: Tensor, limit: float) -> tuple[float, float]:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x for x > threshold, else value."""
-    return pointwise("threshold", input, inplace, pieces(threshold, threshold, (value, 0.0)))
+    x, (least, instead) = _number("threshold", input, threshold, value)
+    if x.is_floating_point():
+        return pointwise("threshold", x, inplace, pieces(least, least, (instead, 0.0)))
+    return _place("threshold", x, P.where(P.le(x, least), instead, x), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -183,6 +183,51 @@ def max_pool3d(
     return max_pool_nd(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` and its indices, whatever return_indices says."""
+    floating("max_pool1d_with_indices", "input", input)
+    y, k = max_pool_nd(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    return y, k
+
+
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` and its indices, whatever return_indices says."""
+    floating("max_pool2d_with_indices", "input", input)
+    y, k = max_pool_nd(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    return y, k
+
+
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` and its indices, whatever return_indices says."""
+    floating("max_pool3d_with_indices", "input", input)
+    y, k = max_pool_nd(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    return y, k
+
+
 # average pooling
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .._tensor import Tensor, new_tensor, wrap_dim
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..random import current_generator
 from . import primitives as P
 from .activation import _sigmoid, _tanh, log_sigmoid, softmax
-from .checks import floating, to_dtype
+from .checks import floating, tensor_of, to_dtype
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -19,15 +19,23 @@ def logsigmoid(input: Tensor) -> Tensor:
     return log_sigmoid(floating("logsigmoid", "input", input))
 
 
+def _real(where: str, input: Any) -> Tensor:
+    """Numbers of any kind, integers as float32."""
+    x = tensor_of(where, "input", input)
+    if x.dtype.category == 0:
+        raise DtypeError(f"{where}: not for boolean tensors")
+    return x if x.is_floating_point() else P.cast(x, dtype=np.dtype(np.float32))
+
+
 def softsign(input: Tensor) -> Tensor:
     """x/(1 + |x|)."""
-    x = floating("softsign", "input", input)
+    x = _real("softsign", input)
     return P.div(x, P.add(P.absolute(x), 1.0))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh(x)."""
-    x = floating("tanhshrink", "input", input)
+    x = _real("tanhshrink", input)
     return P.sub(x, _tanh(x))
 
 

@@ -45,9 +45,10 @@ class Windows:
 
     @functools.cached_property
     def pairs(self) -> bool:
-        """Whether the windows are the squares of 2 × 2, side by side, of each plane."""
+        """Whether the windows are the squares of 2 × 2, side by side, of each plane, and none reaches over its end."""
         two = self.taps == (1, 2, 2) and self.dilation[1:] == (1, 1)
-        starts = [np.array_equal(a[0], 2 * np.arange(a.shape[1])) for a in self.axes[1:]]
+        ends = zip(self.axes[1:], self.size[1:], strict=True)
+        starts = [np.array_equal(a[0], 2 * np.arange(a.shape[1])) and 2 * a.shape[1] <= n for a, n in ends]
         return two and all(starts) and self.axes[0].shape[1] == self.size[0]
 
     @functools.cached_property
