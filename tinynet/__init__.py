@@ -11,6 +11,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
+__path__.append(f"{__path__[0]}/compat/modules")  # PyTorch's modules: `import tinynet.distributions` finds them there
 
 # where each public name lives: module -> names
 TABLE: dict[str, str] = {
@@ -70,6 +71,7 @@ MODULES = (
     "autograd",
     "cuda",
     "data",
+    "distributions",
     "errors",
     "linalg",
     "models",

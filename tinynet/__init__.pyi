@@ -3,6 +3,7 @@
 from . import autograd as autograd
 from . import cuda as cuda
 from . import data as data
+from .compat.modules import distributions as distributions
 from . import errors as errors
 from . import linalg as linalg
 from . import models as models

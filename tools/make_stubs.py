@@ -108,7 +108,8 @@ def tensor_stub() -> str:
 
 def package_stub() -> str:
     """What `tinynet/__init__.pyi` should hold."""
-    lines = [f"from . import {name} as {name}" for name in tinynet.MODULES]
+    old = {p.stem for p in (PACKAGE / "compat" / "modules").iterdir()}
+    lines = [f"from {'.compat.modules' if name in old else '.'} import {name} as {name}" for name in tinynet.MODULES]
     for module, names in tinynet.TABLE.items():
         lines += [f"from .{module} import {name} as {name}" for name in names.split()]
     lines += [f"from .{module} import {name} as {alias}" for alias, (module, name) in tinynet.ALIASES.items()]
