@@ -86,7 +86,7 @@ def part_of(parts: tuple[str, ...]) -> str:
         return "root"
     if parts[0] == "methods":
         return "methods"
-    return "core" if parts[0] in BASE or parts[0] == "cuda" else parts[0]
+    return "core" if parts[0] in BASE else parts[0]
 
 
 def imports_of(path: Path, package: tuple[str, ...]) -> list[tuple[str, ...]]:

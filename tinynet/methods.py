@@ -212,8 +212,15 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """This tensor in `dtype`; without one, the name of its type."""
-    return str(self.dtype) if dtype is None else checks.to_dtype(self, dtype, "type")
+    """This tensor in `dtype`, which may be an old type or its name; without one, the name of its own: 'torch.FloatTensor'."""
+    if dtype is None:
+        return next(f"torch.{name}" for name, kind in dtypes.OLD_NAMES.items() if kind is self.dtype)
+    if isinstance(dtype, str) and dtype.endswith("Tensor"):
+        module, _, name = dtype.rpartition(".")
+        check_device("cuda" if module.endswith("cuda") else "cpu", "type")
+        dtype = dtypes.OLD_NAMES.get(name, dtype)
+    old = getattr(dtype, "dtype", None)
+    return checks.to_dtype(self, old if isinstance(old, dtypes.dtype) else dtype, "type")
 
 
 def cpu(self: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ def broadcast(*values: Any) -> tuple[Tensor, ...]:
     if any(not isinstance(v, Tensor | int | float | np.number) for v in values):
         raise OptionError(f"expected numbers or Tensors as parameters, got {[type(v).__name__ for v in values]}")
     dtype = tensors[0].dtype if tensors else tn.get_default_dtype()
-    return tn.broadcast_tensors(*(v if isinstance(v, Tensor) else tn.tensor(v, dtype=dtype) for v in values))  # type: ignore[return-value]
+    return tn.broadcast_tensors(*(v if isinstance(v, Tensor) else tn.tensor(v, dtype=dtype) for v in values))
 
 
 def one_given(where: str, probs: Any, logits: Any) -> None:

@@ -16,7 +16,7 @@ class Constraint:
 
     def check(self, value: Tensor) -> Tensor:
         """A boolean tensor, of the shape of `value` without its last `event_dim` dimensions."""
-        return self.inside(value)  # type: ignore[no-any-return]
+        return self.inside(value)
 
     def __repr__(self) -> str:
         return self.name

@@ -151,7 +151,7 @@ def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor
     n = p.event_shape[0]
     batch = tn.broadcast_tensors(p.loc, q.loc)[0].shape[:-1]
     ours, theirs = (d.scale_tril.expand((*batch, n, n)) for d in (p, q))
-    trace = tn.linalg.solve(theirs, ours).pow(2).sum((-2, -1))
+    trace = tn.linalg.solve(theirs.tril(), ours).pow(2).sum((-2, -1))
     distance = solved(q.scale_tril, q.loc - p.loc).pow(2).sum(-1)
     return q._half_log_det() - p._half_log_det() + 0.5 * (trace + distance - n)
 

@@ -98,7 +98,7 @@ class MultivariateNormal(Distribution):
 
 
 def solved(matrix: Tensor, vectors: Tensor) -> Tensor:
-    """matrix⁻¹ · vectors, over the common batch."""
+    """matrix⁻¹ · vectors over the common batch, of the lower triangle of the matrix alone."""
     n = vectors.shape[-1]
     shape = tn.broadcast_tensors(matrix[..., 0], vectors)[0].shape[:-1]
-    return tn.linalg.solve(matrix.expand((*shape, n, n)), vectors.expand((*shape, n)).unsqueeze(-1)).squeeze(-1)
+    return tn.linalg.solve(matrix.tril().expand((*shape, n, n)), vectors.expand((*shape, n)).unsqueeze(-1)).squeeze(-1)

@@ -1,0 +1,3 @@
+"""PyTorch's path to autocast."""
+
+from tinynet.amp import autocast as autocast

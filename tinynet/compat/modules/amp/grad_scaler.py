@@ -1,0 +1,3 @@
+"""PyTorch's path to GradScaler."""
+
+from tinynet.amp import GradScaler as GradScaler
