@@ -55,6 +55,7 @@ TABLE: dict[str, str] = {
         repeat_interleave roll rot90 row_stack tensor_split tile vsplit vstack""",
     "ops.matrix": """addbmm addmm addmv addr baddbmm cdist chain_matmul cholesky cross det dist inner inverse kron logdet
         matrix_power slogdet tensordot trace vdot""",
+    "ops.composite": "argwhere corrcoef cov fix frexp gcd lcm mvlgamma select unravel_index vander",
     "ops.sampling": "multinomial normal poisson randint_like",
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
     "ops.dropout": "dropout",

@@ -355,6 +355,17 @@ from .ops.matrix import slogdet as slogdet
 from .ops.matrix import tensordot as tensordot
 from .ops.matrix import trace as trace
 from .ops.matrix import vdot as vdot
+from .ops.composite import argwhere as argwhere
+from .ops.composite import corrcoef as corrcoef
+from .ops.composite import cov as cov
+from .ops.composite import fix as fix
+from .ops.composite import frexp as frexp
+from .ops.composite import gcd as gcd
+from .ops.composite import lcm as lcm
+from .ops.composite import mvlgamma as mvlgamma
+from .ops.composite import select as select
+from .ops.composite import unravel_index as unravel_index
+from .ops.composite import vander as vander
 from .ops.sampling import multinomial as multinomial
 from .ops.sampling import normal as normal
 from .ops.sampling import poisson as poisson

@@ -30,6 +30,7 @@ FAMILIES = [
     "selection",
     "arranging",
     "matrix",
+    "composite",
     "sampling",
 ]
 

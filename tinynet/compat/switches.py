@@ -11,7 +11,7 @@ from tinynet._tensor import Size, Tensor
 from tinynet.errors import OptionError, ShapeError, whole_number
 from tinynet.ops.checks import one_of, tensor_of
 
-_state = {"deterministic": False, "warn_only": False, "precision": "highest", "interop": 1}
+_state: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest", "interop": 1}
 
 
 def compile(model: Any = None, **options: Any) -> Any:

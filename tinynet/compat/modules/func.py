@@ -37,7 +37,7 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
                 raise ShapeError(f"func.grad: expected a function of one number, got shape {tuple(value.shape)}")
             nested = any(getattr(a, "requires_grad", False) for a in args)
             found = autograd.grad(value, [fresh[n] for n in chosen], create_graph=True, materialize_grads=True)
-        gradients = tuple(g if nested else g.detach() for g in found)
+        gradients = tuple(g if nested or g is None else g.detach() for g in found)
         value = value if nested else value.detach()
         return (gradients if several else gradients[0]), ((value, aux) if has_aux else value)
 

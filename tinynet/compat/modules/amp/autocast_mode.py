@@ -1,3 +1,3 @@
 """PyTorch's path to autocast."""
 
-from tinynet.amp import autocast as autocast
+from . import autocast as autocast

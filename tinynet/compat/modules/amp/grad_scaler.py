@@ -1,3 +1,3 @@
 """PyTorch's path to GradScaler."""
 
-from tinynet.amp import GradScaler as GradScaler
+from . import GradScaler as GradScaler

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import tinynet.amp as amp
-
 from tinynet import dtypes
+
+from .. import amp
 
 
 class autocast(amp.autocast):
@@ -19,5 +19,12 @@ class autocast(amp.autocast):
 class GradScaler(amp.GradScaler):
     """`tinynet.amp.GradScaler("cuda", …)`."""
 
-    def __init__(self, init_scale: float = 65536.0, *options: Any, enabled: bool = True, **more: Any) -> None:
-        super().__init__("cuda", init_scale, *options, enabled=enabled, **more)
+    def __init__(
+        self,
+        init_scale: float = 2.0**16,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__("cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
