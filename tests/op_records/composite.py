@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,13 @@ def weighted(f: Any, x: Any, *weights: Any, **options: Any) -> Any:
 
 def listed(names: str, reference: Any, *calls: Call, **more: Any) -> OpRecord:
     return d.listed(names, reference, *calls, **more)
+
+
+def quiet(f: Any, *args: Any, **options: Any) -> Any:
+    """Of a single column both warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return f(*args, **options)
 
 
 def multivariate(x: Any, p: int) -> np.ndarray:
@@ -59,6 +67,7 @@ RECORDS = [
         call(X),
         edges=(call(POINT), call(NONE), call(ONE)),
         tolerance=EXACT,
+        smooth=d.st.just(call(np.array([-3.0, 0.7, 5.5]))),
         result=("kept", "int32"),
         result_of_integers=None,
         refusals=(refused("frexp.*floating", TypeError, I),),
@@ -71,7 +80,7 @@ RECORDS = [
         call(X, WEIGHTS),
         call(X, WEIGHTS[::-1], correction=0),
         call(X),
-        edges=(call(np.ones((1, 3))),),
+        edges=(call(np.ones((1, 3))), call(NONE), call(ONE, correction=0)),
         invoke=weighted,
         halves=False,
         integers=d.whole(I),
@@ -88,10 +97,11 @@ RECORDS = [
     ),
     listed(
         "corrcoef",
-        np.corrcoef,
+        lambda x: quiet(np.corrcoef, x),
         call(V),
         call(X),
-        edges=(call(np.array([[1.0, 2.0, 4.0]])),),
+        edges=(call(np.array([[1.0, 2.0, 4.0]])), call(NONE), call(ONE)),
+        invoke=quiet,
         halves=False,
         integers=d.whole(np.array([[1, 2, 4], [0, 3, -1]])),
         result_of_integers="float32",
@@ -107,6 +117,7 @@ RECORDS = [
         call(V, 1),
         call(V),
         edges=(call(np.ones(0)), call(np.ones(1))),
+        smooth=d.st.just(call(V)),
         integers=d.whole(np.array([2, -1, 3])),
         tolerance=COMPOSED,
         refusals=(refused("vander.*vector", ValueError, X), refused("vander.*N must", ValueError, V, -1)),
@@ -145,7 +156,7 @@ RECORDS = [
         lambda k, shape: np.unravel_index(k, shape),
         call(np.array([[0, 5], [11, 7]]), (3, 4)),
         call(np.array([3, 1]), 4),
-        edges=(call(np.array(5), (2, 3)), call(np.zeros(0, np.int64), (2, 3))),
+        edges=(call(np.array([5]), (2, 3)), call(np.zeros(0, np.int64), (2, 3))),
         differentiable=(),
         only_integers=True,
         integers=d.whole(np.array([3, 1]), (2, 2)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from .._tensor import Tensor, new_tensor
+from .._tensor import Tensor, new_tensor, wrap_dim
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from . import primitives as P
 from .arranging import diagonal
@@ -132,7 +132,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     x = tensor_of("select", "input", input)
     if x.ndim == 0:
         raise RangeError("select: a 0-d tensor has no dimension to select from")
-    n = x.size(dim)
+    n = x.array.shape[wrap_dim(dim, x.ndim, "select")]
     if not -n <= index < n:
         raise RangeError(f"select: index {index} is out of range for dimension {dim} of size {n}")
     return squeeze(narrow(x, dim, index % n, 1), dim)
