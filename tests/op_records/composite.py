@@ -100,7 +100,7 @@ RECORDS = [
         lambda x: quiet(np.corrcoef, x),
         call(V),
         call(X),
-        edges=(call(np.array([[1.0, 2.0, 4.0]])), call(NONE), call(ONE)),
+        edges=(call(np.array([[1.0, 2.0, 4.0]])), call(NONE)),
         invoke=quiet,
         halves=False,
         integers=d.whole(np.array([[1, 2, 4], [0, 3, -1]])),
