@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": CORE | {"ops", "methods", "nn", "optim", "data"},
     "testing": {"errors"},
     "cli": CORE | {"ops", "methods", "nn", "optim", "data", "models", "training", "testing", "utils"},
+    "compat": {"*"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -56,6 +57,7 @@ EXCEPTIONS = {
     ("_tensor", "ops"): "Tensor(…) makes a tensor of data, which creation does; imported on that call",
     ("autograd.functional", "ops"): "jacobian and hessian stack their rows; imported on that call",
     ("ops", "methods"): "whoever reaches an operation has a Tensor with its methods",
+    ("serialization", "compat"): "PyTorch's file format; imported when a file has it",
     ("random", "kernels"): "the stream's definition is here, its kernel is there; imported on the first draw",
     ("threads", "kernels"): "the number of threads is the kernels'",
     ("memory", "kernels"): "the pool is the kernels'",
@@ -84,7 +86,7 @@ def part_of(parts: tuple[str, ...]) -> str:
         return "root"
     if parts[0] == "methods":
         return "methods"
-    return "core" if parts[0] in BASE or parts[0] == "cuda" else parts[0]
+    return "core" if parts[0] in BASE else parts[0]
 
 
 def imports_of(path: Path, package: tuple[str, ...]) -> list[tuple[str, ...]]:

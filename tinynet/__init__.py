@@ -11,6 +11,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
+newaxis = None
+__path__.append(f"{__path__[0]}/compat/modules")  # PyTorch's modules: `import tinynet.distributions` finds them there
 
 # where each public name lives: module -> names
 TABLE: dict[str, str] = {
@@ -25,6 +27,7 @@ TABLE: dict[str, str] = {
     "threads": "get_num_threads set_num_threads",
     "memory": "memory_stats set_memory_limit release_memory",
     "serialization": "load save",
+    "printing": "set_printoptions",
     "ops.creation": """arange as_tensor asarray bernoulli empty empty_like eye from_dlpack from_numpy full full_like
         linspace logspace ones ones_like rand rand_like randint randn randn_like randperm tensor tril_indices triu_indices
         zeros zeros_like""",
@@ -52,12 +55,22 @@ TABLE: dict[str, str] = {
         repeat_interleave roll rot90 row_stack tensor_split tile vsplit vstack""",
     "ops.matrix": """addbmm addmm addmv addr baddbmm cdist chain_matmul cholesky cross det dist inner inverse kron logdet
         matrix_power slogdet tensordot trace vdot""",
+    "ops.composite": "argwhere corrcoef cov fix frexp gcd lcm mvlgamma select unravel_index vander",
     "ops.sampling": "multinomial normal poisson randint_like",
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
     "ops.dropout": "dropout",
     "ops.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+    "compat.tensors": """BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor
+        LongTensor ShortTensor set_default_tensor_type""",
+    "compat.switches": """are_deterministic_algorithms_enabled broadcast_shapes can_cast compile get_default_device
+        get_float32_matmul_precision get_num_interop_threads is_autocast_cpu_enabled is_autocast_enabled is_complex
+        is_deterministic_algorithms_warn_only_enabled is_floating_point is_inference is_nonzero is_same_size is_signed
+        is_storage numel result_type set_default_device set_float32_matmul_precision set_flush_denormal
+        set_num_interop_threads typename use_deterministic_algorithms""",
 }
 ALIASES = {
+    "GradScaler": ("amp", "GradScaler"),
+    "autocast": ("amp", "autocast"),
     "bool": ("dtypes", "bool_"),
     "half": ("dtypes", "float16"),
     "float": ("dtypes", "float32"),
@@ -66,19 +79,22 @@ ALIASES = {
     "int": ("dtypes", "int32"),
     "long": ("dtypes", "int64"),
 }
-MODULES = (
-    "autograd",
-    "cuda",
-    "data",
-    "errors",
-    "linalg",
-    "models",
-    "nn",
-    "ops",
-    "optim",
-    "testing",
-    "training",
-    "utils",
+MODULES = ("autograd", "data", "errors", "linalg", "models", "nn", "ops", "optim", "testing", "training", "utils")
+OLD_MODULES = (  # PyTorch's, in compat/modules
+    *(
+        "accelerator",
+        "amp",
+        "backends",
+        "compiler",
+        "cuda",
+        "distributed",
+        "distributions",
+        "fft",
+        "func",
+        "jit",
+        "mps",
+    ),
+    *("onnx", "quantization", "sparse", "special", "version", "xpu"),
 )
 
 _HOME: dict[str, tuple[str, str]] = {
@@ -88,7 +104,7 @@ _HOME: dict[str, tuple[str, str]] = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in MODULES:
+    if name in MODULES or name in OLD_MODULES:
         value: Any = importlib.import_module(f"tinynet.{name}")
     elif name in _HOME:
         importlib.import_module("tinynet.methods")  # Tensor has its methods before anyone can hold one
@@ -101,4 +117,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *MODULES})
+    return sorted({*globals(), *_HOME, *MODULES, *OLD_MODULES})

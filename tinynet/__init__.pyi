@@ -1,7 +1,6 @@
 """Written by tools/make_stubs.py."""
 
 from . import autograd as autograd
-from . import cuda as cuda
 from . import data as data
 from . import errors as errors
 from . import linalg as linalg
@@ -12,6 +11,23 @@ from . import optim as optim
 from . import testing as testing
 from . import training as training
 from . import utils as utils
+from .compat.modules import accelerator as accelerator
+from .compat.modules import amp as amp
+from .compat.modules import backends as backends
+from .compat.modules import compiler as compiler
+from .compat.modules import cuda as cuda
+from .compat.modules import distributed as distributed
+from .compat.modules import distributions as distributions
+from .compat.modules import fft as fft
+from .compat.modules import func as func
+from .compat.modules import jit as jit
+from .compat.modules import mps as mps
+from .compat.modules import onnx as onnx
+from .compat.modules import quantization as quantization
+from .compat.modules import sparse as sparse
+from .compat.modules import special as special
+from .compat.modules import version as version
+from .compat.modules import xpu as xpu
 from ._tensor import Size as Size
 from ._tensor import Tensor as Tensor
 from ._tensor import is_tensor as is_tensor
@@ -54,6 +70,7 @@ from .memory import set_memory_limit as set_memory_limit
 from .memory import release_memory as release_memory
 from .serialization import load as load
 from .serialization import save as save
+from .printing import set_printoptions as set_printoptions
 from .ops.creation import arange as arange
 from .ops.creation import as_tensor as as_tensor
 from .ops.creation import asarray as asarray
@@ -338,6 +355,17 @@ from .ops.matrix import slogdet as slogdet
 from .ops.matrix import tensordot as tensordot
 from .ops.matrix import trace as trace
 from .ops.matrix import vdot as vdot
+from .ops.composite import argwhere as argwhere
+from .ops.composite import corrcoef as corrcoef
+from .ops.composite import cov as cov
+from .ops.composite import fix as fix
+from .ops.composite import frexp as frexp
+from .ops.composite import gcd as gcd
+from .ops.composite import lcm as lcm
+from .ops.composite import mvlgamma as mvlgamma
+from .ops.composite import select as select
+from .ops.composite import unravel_index as unravel_index
+from .ops.composite import vander as vander
 from .ops.sampling import multinomial as multinomial
 from .ops.sampling import normal as normal
 from .ops.sampling import poisson as poisson
@@ -356,6 +384,44 @@ from .ops.recurrent import rnn_relu as rnn_relu
 from .ops.recurrent import rnn_relu_cell as rnn_relu_cell
 from .ops.recurrent import rnn_tanh as rnn_tanh
 from .ops.recurrent import rnn_tanh_cell as rnn_tanh_cell
+from .compat.tensors import BFloat16Tensor as BFloat16Tensor
+from .compat.tensors import BoolTensor as BoolTensor
+from .compat.tensors import ByteTensor as ByteTensor
+from .compat.tensors import CharTensor as CharTensor
+from .compat.tensors import DoubleTensor as DoubleTensor
+from .compat.tensors import FloatTensor as FloatTensor
+from .compat.tensors import HalfTensor as HalfTensor
+from .compat.tensors import IntTensor as IntTensor
+from .compat.tensors import LongTensor as LongTensor
+from .compat.tensors import ShortTensor as ShortTensor
+from .compat.tensors import set_default_tensor_type as set_default_tensor_type
+from .compat.switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+from .compat.switches import broadcast_shapes as broadcast_shapes
+from .compat.switches import can_cast as can_cast
+from .compat.switches import compile as compile
+from .compat.switches import get_default_device as get_default_device
+from .compat.switches import get_float32_matmul_precision as get_float32_matmul_precision
+from .compat.switches import get_num_interop_threads as get_num_interop_threads
+from .compat.switches import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+from .compat.switches import is_autocast_enabled as is_autocast_enabled
+from .compat.switches import is_complex as is_complex
+from .compat.switches import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+from .compat.switches import is_floating_point as is_floating_point
+from .compat.switches import is_inference as is_inference
+from .compat.switches import is_nonzero as is_nonzero
+from .compat.switches import is_same_size as is_same_size
+from .compat.switches import is_signed as is_signed
+from .compat.switches import is_storage as is_storage
+from .compat.switches import numel as numel
+from .compat.switches import result_type as result_type
+from .compat.switches import set_default_device as set_default_device
+from .compat.switches import set_float32_matmul_precision as set_float32_matmul_precision
+from .compat.switches import set_flush_denormal as set_flush_denormal
+from .compat.switches import set_num_interop_threads as set_num_interop_threads
+from .compat.switches import typename as typename
+from .compat.switches import use_deterministic_algorithms as use_deterministic_algorithms
+from .compat.modules.amp import GradScaler as GradScaler
+from .compat.modules.amp import autocast as autocast
 from .dtypes import bool_ as bool
 from .dtypes import float16 as half
 from .dtypes import float32 as float
@@ -368,6 +434,8 @@ from builtins import float as _float
 TABLE: dict[str, str]
 ALIASES: dict[str, tuple[str, str]]
 MODULES: tuple[str, ...]
+OLD_MODULES: tuple[str, ...]
+newaxis: None
 __version__: str
 pi: _float
 e: _float

@@ -43,6 +43,14 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        """Within it new tensors are on this device, which must be the CPU."""
+        check_device(self, "device")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
 
 CPU = device("cpu")
 

@@ -62,11 +62,11 @@ class Tensor:
     node: Node | Leaf | Part | None = None
     view_of: tuple[Tensor, tuple[Any, ...], int, bool] | None = None
 
-    def __init__(self, data: Any = (), *, device: Any = None) -> None:
-        from .ops.creation import tensor
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        """Of sizes, `Tensor(2, 3)`, its elements not set; of a sequence, its numbers in the default dtype."""
+        from .ops.creation import legacy
 
-        self.array = tensor(data, dtype=dtypes.get_default_dtype(), device=device).array
-        self.memory = [0, 0]
+        self.array, self.memory = legacy("Tensor", data, dtypes.get_default_dtype(), device)
 
     @property
     def shape(self) -> Size:
@@ -341,7 +341,7 @@ class Tensor:
         return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
 
     def __format__(self, spec: str) -> str:
-        if not spec:
+        if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
         if self.array.ndim:
             raise DtypeError(f"format: {spec!r} goes with a 0-d tensor, got shape {tuple(self.array.shape)}")

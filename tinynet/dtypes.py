@@ -54,6 +54,18 @@ ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, floa
 FROM_NUMPY: dict[np.dtype[Any], dtype] = {d.numpy: d for d in ALL}
 FLOAT_CHARS = frozenset(d.numpy.char for d in ALL if d.category == 2)
 HALVES = (float16.numpy, bfloat16.numpy)
+OLD_NAMES = {  # of the tensor types that PyTorch had before it had dtypes
+    "BoolTensor": bool_,
+    "ByteTensor": uint8,
+    "CharTensor": int8,
+    "ShortTensor": int16,
+    "IntTensor": int32,
+    "LongTensor": int64,
+    "HalfTensor": float16,
+    "BFloat16Tensor": bfloat16,
+    "FloatTensor": float32,
+    "DoubleTensor": float64,
+}
 _BY_NAME = {d.name: d for d in ALL}
 _PYTHON = {bool: bool_, int: int64}
 _default = float32

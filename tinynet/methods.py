@@ -18,6 +18,7 @@ from .ops import (
     activation,
     arranging,
     checks,
+    composite,
     creation,
     elementwise,
     indexing,
@@ -54,12 +55,13 @@ ARRANGING = """diag diag_embed diagflat diagonal dsplit fliplr flipud hsplit rav
     roll rot90 tensor_split tile unfold vsplit"""
 MATRIX = """addbmm addmm addmv addr baddbmm cholesky cross det dist inner inverse kron logdet matrix_power slogdet trace
     vdot"""
+COMPOSITE = "argwhere corrcoef cov fix frexp gcd lcm mvlgamma select"
 ACTIVATION = "relu sigmoid softmax log_softmax tanh"
 IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
     arctan2 arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or
     bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad
-    digamma divide eq erf erfc erfinv exp exp2 expm1 float_power floor floor_divide fmod frac ge gt heaviside
-    hypot index_add index_copy index_fill index_put ldexp le lerp lgamma log log10 log1p log2 logical_and
+    digamma divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac gcd ge gt heaviside
+    hypot index_add index_copy index_fill index_put lcm ldexp le lerp lgamma log log10 log1p log2 logical_and
     logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply nan_to_num ne neg negative pow
     rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
     sqrt square subtract tan tanh tril triu true_divide trunc xlogy"""
@@ -75,6 +77,7 @@ FAMILIES = (
     (selection, SELECTION),
     (arranging, ARRANGING),
     (matrix, MATRIX),
+    (composite, COMPOSITE),
 )
 
 
@@ -212,8 +215,15 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """This tensor in `dtype`; without one, the name of its type."""
-    return str(self.dtype) if dtype is None else checks.to_dtype(self, dtype, "type")
+    """This tensor in `dtype`, which may be an old type or its name; without one, the name of its own: 'torch.FloatTensor'."""
+    if dtype is None:
+        return next(f"torch.{name}" for name, kind in dtypes.OLD_NAMES.items() if kind is self.dtype)
+    if isinstance(dtype, str) and dtype.endswith("Tensor"):
+        module, _, name = dtype.rpartition(".")
+        check_device("cuda" if module.endswith("cuda") else "cpu", "type")
+        dtype = dtypes.OLD_NAMES.get(name, dtype)
+    old = getattr(dtype, "dtype", None)
+    return checks.to_dtype(self, old if isinstance(old, dtypes.dtype) else dtype, "type")
 
 
 def cpu(self: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,36 @@ import numpy as np
 from . import dtypes
 from ._tensor import Tensor, current_node
 from .autograd.node import Leaf
+from .errors import OptionError
 
 _THRESHOLD, _EDGE, _WIDTH, _DIGITS = 1000, 3, 80, 4
+_SCIENTIFIC: bool | None = None
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """How tensors print: digits after the point, elements before a summary, how many of these, columns, powers of ten.
+
+    profile "default", "short" (two digits, 1000 elements, two of them) or "full" (never a summary) sets all of these,
+    and the other options change them. sci_mode None decides by the values.
+    """
+    global _THRESHOLD, _EDGE, _WIDTH, _DIGITS, _SCIENTIFIC
+    profiles = {"default": (1000, 3, 80, 4), "short": (1000, 2, 80, 2), "full": (sys.maxsize, 3, 80, 4)}
+    if profile is not None:
+        if profile not in profiles:
+            raise OptionError(f"set_printoptions: profile must be one of {', '.join(profiles)}, got {profile!r}")
+        _THRESHOLD, _EDGE, _WIDTH, _DIGITS = profiles[profile]
+    _THRESHOLD = _THRESHOLD if threshold is None else int(min(threshold, sys.maxsize))
+    _EDGE = _EDGE if edgeitems is None else edgeitems
+    _WIDTH = _WIDTH if linewidth is None else linewidth
+    _DIGITS = _DIGITS if precision is None else precision
+    _SCIENTIFIC = sci_mode
 
 
 def _shown(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -26,13 +55,17 @@ def _shown(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _float_format(a: np.ndarray[Any, Any]) -> Callable[[Any], str]:
     values = np.abs(a[np.isfinite(a) & (a != 0)].astype(np.float64))
-    if values.size == 0:
+    powers = f".{_DIGITS}e"
+    if _SCIENTIFIC is not None:
+        whole = not _SCIENTIFIC and bool(np.all(values == np.rint(values)))
+        spec = powers if _SCIENTIFIC else ".0f" if whole else f".{_DIGITS}f"
+    elif values.size == 0:
         spec, whole = ".0f", True
     elif np.all(values == np.rint(values)):
         large = values.max() / values.min() > 1000 or values.max() > 1e8
-        spec, whole = (".4e", False) if large else (".0f", True)
+        spec, whole = (powers, False) if large else (".0f", True)
     elif values.max() / values.min() > 1000 or values.max() > 1e8 or values.min() < 1e-4:
-        spec, whole = ".4e", False
+        spec, whole = powers, False
     else:
         spec, whole = f".{_DIGITS}f", False
 

@@ -113,18 +113,28 @@ def load(
     weights_only: bool | None = None,
     mmap: bool | None = None,
 ) -> Any:
-    """What `save` wrote, or the tensors of any other safetensors file as a dict.
+    """What `save` wrote, the tensors of any other safetensors file as a dict, or what PyTorch's `torch.save` wrote.
 
-    Raises DataError naming the file if it is truncated, corrupt or of another format; nothing in it is executed.
+    Of a file of `torch.save` all is read that PyTorch reads with `weights_only=True`, in the dtypes that tinynet has:
+    tensors, parameters, dicts, lists, tuples, sets, numbers, strings, bytes, sizes, devices and dtypes.
+
+    f             a path, or a file opened in binary mode
+    map_location  where tensors go: 'cpu'; a dict of places; or a function (storage, place) that returns the storage, or
+                  None for its own place. None: where they were saved, which must be the CPU
+    weights_only  True or None: nothing is unpickled in either case
+    mmap          accepted, and read all the same
+
+    Raises DataError naming the file if it is truncated, corrupt, of another format, or asks for more than data; nothing
+    in it is executed. Raises DeviceError for tensors of a GPU without a `map_location`.
     """
     if pickle_module is not None:
         raise NotImplementedError("load: pickle_module is not supported; nothing is unpickled")
     if weights_only is False:
         raise NotImplementedError("load: weights_only=False is not supported; nothing is unpickled")
-    if map_location is not None:
-        if not isinstance(map_location, str | device):
-            raise NotImplementedError("load: map_location must be 'cpu' or None; functions and dicts are not supported")
+    if isinstance(map_location, str | device):
         check_device(map_location, "load")
+    elif map_location is not None and not isinstance(map_location, dict) and not callable(map_location):
+        raise DtypeError(f"load: map_location must be a device, a dict or a function, got {map_location!r}")
     if isinstance(f, io.TextIOBase):
         raise DtypeError("load: f must be a path or a file opened in binary mode, got a text file")
     if hasattr(f, "read"):
@@ -134,8 +144,14 @@ def load(
         if not Path(f).is_file():
             raise FileNotFoundError(f"load: there is no file {where}")
         data = Path(f).read_bytes()
-    if data[:2] == b"PK":
-        raise NotImplementedError(f"load: {where} is a zip archive, as torch.save writes; save it as safetensors")
+    if data[:4] == b"PK\x03\x04":
+        from .compat.archive import read
+
+        return read(where, data, map_location)
+    if data[:1] == b"\x80":
+        raise NotImplementedError(
+            f"load: {where} is a pickle, as torch.save wrote before PyTorch 1.6; load it there and save it again"
+        )
     try:
         header_size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + header_size])

@@ -109,15 +109,20 @@ def tensor_stub() -> str:
 def package_stub() -> str:
     """What `tinynet/__init__.pyi` should hold."""
     lines = [f"from . import {name} as {name}" for name in tinynet.MODULES]
+    lines += [f"from .compat.modules import {name} as {name}" for name in tinynet.OLD_MODULES]
     for module, names in tinynet.TABLE.items():
         lines += [f"from .{module} import {name} as {name}" for name in names.split()]
-    lines += [f"from .{module} import {name} as {alias}" for alias, (module, name) in tinynet.ALIASES.items()]
+    for alias, (module, name) in tinynet.ALIASES.items():
+        home = f"compat.modules.{module}" if module in tinynet.OLD_MODULES else module
+        lines.append(f"from .{home} import {name} as {alias}")
     lines += [
         "",
         "from builtins import float as _float",
         "TABLE: dict[str, str]",
         "ALIASES: dict[str, tuple[str, str]]",
         "MODULES: tuple[str, ...]",
+        "OLD_MODULES: tuple[str, ...]",
+        "newaxis: None",
         "__version__: str",
     ]
     lines += [f"{name}: _float" for name in ("pi", "e", "inf", "nan")]

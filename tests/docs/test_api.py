@@ -16,6 +16,8 @@ PACKAGES = {
         "autograd",
         "data",
         "data.text",
+        "distributions",
+        "amp",
         "errors",
         "linalg",
         "models",

@@ -78,7 +78,7 @@ UNSUPPORTED = {
     "`load`": [
         lambda: tinynet.load(io.BytesIO(), pickle_module=object()),
         lambda: tinynet.load(io.BytesIO(), weights_only=False),
-        lambda: tinynet.load(io.BytesIO(b"PK\x03\x04")),
+        lambda: tinynet.load(io.BytesIO(b"\x80\x02")),
     ],
     "`DataLoader`": [
         lambda: tinynet.data.DataLoader(iter([1])),

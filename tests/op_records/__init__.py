@@ -34,6 +34,7 @@ FAMILIES = [
     "selection",
     "arranging",
     "matrix",
+    "composite",
     "sampling",
 ]
 

@@ -120,7 +120,7 @@ UNARY = [
     ),
     *(
         unary(name, function, smooth=d.fractional, tolerance=EXACT, result_of_integers="kept")
-        for name, function in (("floor", np.floor), ("ceil", np.ceil), ("trunc", np.fix))
+        for name, function in (("floor", np.floor), ("ceil", np.ceil), ("trunc fix", np.fix))
     ),
     OpRecord(
         ("round",),

@@ -14,6 +14,7 @@ _HOME = {
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
     **dict.fromkeys(("no_grad", "enable_grad", "inference_mode", "set_grad_enabled"), "modes"),
     "functional": "",
+    "Variable": ".compat.tensors",
 }
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME[name]
-    module = importlib.import_module(f"{__name__}.{home or name}")
+    module = importlib.import_module(f".{home or name}", __name__)
     value = getattr(module, name) if home else module
     globals()[name] = value
     return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from .._device import check_device
-from .._tensor import Tensor, new_tensor
+from .._tensor import Size, Tensor, new_tensor
 from ..errors import DtypeError, OptionError, ShapeError
 from ..random import Generator, current_generator
 from . import checks
@@ -92,6 +92,23 @@ asarray = as_tensor
 
 def _base_array(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array if type(array) is np.ndarray else array.view(np.ndarray)
+
+
+def legacy(
+    where: str, args: tuple[Any, ...], dtype: dtypes.dtype, device: Any
+) -> tuple[np.ndarray[Any, Any], list[int]]:
+    """Array and memory for PyTorch's old constructors: of sizes, of a sequence, or the same as those of a tensor."""
+    check_device(device, where)
+    data = args[0] if len(args) == 1 else ()
+    if isinstance(data, Tensor):
+        if data.dtype is not dtype:
+            raise DtypeError(f"{where}: expected a tensor of dtype {dtype}, got {data.dtype}")
+        return data.array, data.memory
+    if isinstance(data, np.ndarray | list | tuple) and not isinstance(data, Size) and len(args) == 1:
+        return _array(where, data, dtype).copy(order="C"), [0, 0]
+    if isinstance(data, float):
+        raise DtypeError(f"{where}: expected sizes or a sequence of numbers, got {data!r}")
+    return np.empty(sizes(where, args or (0,)), dtype.numpy), [0, 0]
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:

@@ -96,13 +96,17 @@ ger = outer
 # einsum
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """Σ over the letters that are not in the output of the product of the operands.
 
     "bij,bjk->bik" is a batched matrix product. An Ellipsis stands for broadcast dimensions; a letter that comes twice
     in one operand takes its diagonal; without "->" the output has the letters that come once, in alphabetical order.
     Each pair of operands is contracted by one `matmul`, so gradients of every order come with it.
+
+    Without an equation, `einsum(x, [0, 1], y, [1, 2], [0, 2])` names the dimensions by numbers from 0 to 51.
     """
+    if isinstance(equation, Tensor):
+        equation, operands = _numbered((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
     xs = [tensor_of("einsum", f"operand {i}", x) for i, x in enumerate(operands)]
@@ -125,6 +129,20 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         x = P.sum_(x, axes=lone)
         letters = "".join(c for c in letters if c in output)
     return P.permute(x, axes=tuple(letters.index(c) for c in output))
+
+
+def _numbered(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation of operands that are followed by lists of numbers."""
+    xs, lists = arguments[: len(arguments) // 2 * 2 : 2], list(arguments[1::2])
+    if len(arguments) % 2:
+        lists.append(arguments[-1])
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    terms = []
+    for names in lists:
+        if not isinstance(names, list | tuple) or any(n is not ... and n not in range(52) for n in names):
+            raise OptionError(f"einsum: expected a list of numbers from 0 to 51 after each operand, got {names!r}")
+        terms.append("".join("..." if n is ... else letters[n] for n in names))
+    return ",".join(terms[: len(xs)]) + ("->" + terms[-1] if len(arguments) % 2 else ""), xs
 
 
 def _parse(equation: str, xs: list[Tensor]) -> tuple[list[str], str]:

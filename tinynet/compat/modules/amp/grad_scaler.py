@@ -1,0 +1,3 @@
+"""PyTorch's path to GradScaler."""
+
+from . import GradScaler as GradScaler

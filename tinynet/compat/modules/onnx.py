@@ -1,0 +1,5 @@
+"""PyTorch's `onnx`: not supported."""
+
+from tinynet.compat.switches import unsupported
+
+export = unsupported("onnx.export")
