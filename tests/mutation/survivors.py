@@ -1,4 +1,7 @@
-"""Mutants that no check can find, each with the reason: (part of the name, why it computes the same)."""
+"""Mutants that no check can find, each with the reason: (part of the name, why it computes the same).
+
+A part that ends in $ is the end of the name.
+"""
 
 from __future__ import annotations
 
@@ -127,9 +130,87 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel recurrent.block_of: ", "how finely the work is divided"),
     ("kernel recurrent.affine: linear_forward(", "of the forward alone, whose values are tested"),
     ("kernel recurrent.spans: ", "the order in memory of a table"),
+    ("take_rows overwrites its cotangent", "what comes in is a kernel's result, made for it alone"),
+    ("diagonal.dx: -1 → 1", "the last two dimensions have one size"),
+    ("diagonal.dx: 1 → 2", "the last two dimensions have one size"),
+    (
+        "_cholesky_grad: (np.tri(n) - 0.5 * np.eye(n)).astype(kind) →",
+        "the engine casts a gradient to its input's dtype",
+    ),
+    ("kernel pool.adaptive_avg_pool_backward: 0 → 1", "the padding, which counts in no adaptive mean"),
+    ("kernel pool._backward: dx.size and where.whole → where.whole", "nothing is written to an empty array"),
+    ("kernel pool._backward: lengths[2].astype(dy.dtype) →", "the same numbers in another width"),
+    ("kernel pool.avg_pool_backward: (1,) * len(padding) → (1,)", "the step along an axis of size 1"),
+    ("kernel windows.sizes: np.minimum(begin + taps, n + pad) → np.minimum(n", "a minimum has no order"),
+    ("kernel windows.sizes: np.maximum(length, 1).astype(np.float64) →", "the same numbers in another width"),
+    ("kernel windows.sizes: np.maximum(length, 1) →", "every window has an element"),
+    ("kernel pool_max._backward: planes(contiguous(taps)) →", "made flat right after"),
+    ("kernel pool_max._backward: dx.size and where.pairs → where.pairs", "nothing is written to an empty array"),
+    ("kernel pool_max._scatter_pairs: 2 * dy.shape[2] < dx.shape[2] → 2 * dy.shape[2] <=", "the rest has no line then"),
+    ("kernel norm._backward_block: 1 → 2$", "what is written too far is overwritten by the next part"),
+    ("kernel moments.column_products: n % _ROWS == _ROWS - 1 → n %", "how often the sums are put together"),
+    ("kernel conv_pointwise.grad_input: 2 → 3 #2$", "a picture of its own in place of the result: slower"),
+    ("kernel conv_pointwise.grad_input: 2: → 2 + 1: #2$", "a picture of its own in place of the result: slower"),
+    ("kernel conv_pointwise.grad_input: dx if dx.shape[2:] == out else empty", "as above"),
+    ("kernel conv_pointwise.grad_input: _multiply(work, True, ", "the amount of work, and a number for True"),
+    ("kernel conv_pointwise._weights: block * rows → block$", "rows that are computed twice come out the same"),
+    ("kernel conv_columns.serves_", "which way is quicker; each is right"),
+    ("kernel conv.conv_grad_weight: not lone → lone", "which way is quicker; each is right"),
+    ("kernel conv.conv_grad_weight: not lone and by_columns", "which way is quicker; each is right"),
+    ("kernel conv_columns.grad_input: min(threads", "how finely the work is divided"),
+    ("kernel conv_columns.grad_weight: min(threads", "how finely the work is divided"),
+    ("kernel conv_columns._grad_input: out[0] * out[1] → out[1]", "two axes: the first has size 1"),
+    ("kernel conv_columns._grad_input: which * channels * size[0] → which * channels$", "as above"),
+    ("kernel conv_depthwise.grad_weight: min(threads", "how finely the work is divided"),
+    ("kernel conv_depthwise.grad_weight: plan.buffer + slack →", "room that vectors need and plain lines do not"),
+    ("kernel conv_depthwise.grad_weight: np.zeros(", "the places of taps that only fill a tile"),
+    ("kernel conv_depthwise.grad_weight: -taps // TAPS → -taps", "more room"),
+    ("kernel conv._taken: 1 → 2 #2$", "the step along an axis of size 1"),
+    ("kernel conv._taken: 1 → 2 #3$", "the step along an axis of size 1"),
+    (
+        "kernel cross_entropy._divided: a / b if b else",
+        "no weight at all: the loss is NaN, and has no gradient to check",
+    ),
+    ("kernel row_norm.group_norm_backward: _cancel(dx) →", "it makes of a rounding the 0 that it stands for"),
+    ("kernel row_norm._cancel: np.subtract(", "as above"),
+    ("kernel recurrent.packed: -n // columns → -n$", "further panels, of zeros"),
+    ("kernel recurrent.packed: -1 → 1$", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.packed: 1 → 2$", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.packed: w.shape[::-1] if transposed", "of the forward alone, whose values are tested"),
+    (
+        "kernel recurrent.packed: contiguous(w).reshape(-1) →",
+        "the plain form of a vector counts from the front of any array",
+    ),
+    ("kernel recurrent.packed: panels.reshape(-1) →", "as above"),
+    ("kernel recurrent.affine: w.shape[::-1] if transposed", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.affine: np.zeros(n, x.dtype) if b is None", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.affine: -1 → 1$", "of the forward alone, whose values are tested"),
+    ("kernel recurrent.affine: if len(x) < _PACKED", "which way is quicker; each is right"),
+    ("kernel recurrent.affine: len(x) < _PACKED", "which way is quicker; each is right"),
+    ("kernel recurrent.weight_gradients: if len(da) < _PACKED", "which way is quicker; each is right"),
+    ("kernel recurrent.weight_gradients: len(da) < _PACKED", "which way is quicker; each is right"),
+    ("kernel recurrent.weight_gradients: 0 → 1 #2$", "the size of what stands for an array that is not there"),
+    ("kernel recurrent.weight_gradients: 1 → 2 #5$", "the size of what stands for an array that is not there"),
+    (
+        "kernel recurrent.weight_gradients: linear_grad_bias(da) → da",
+        "the engine undoes the broadcast of any gradient that is too large",
+    ),
+    ("kernel recurrent._pack: _pack_transposed(", "of the forward alone, whose values are tested"),
+    *(
+        (f"kernel recurrent._pack: p * columns{change}$", "of the forward alone, whose values are tested")
+        for tail in ("", " #2")
+        for change in (f" → p{tail}", f" → columns{tail}", f" → p / columns{tail}")
+    ),
+    *(
+        (f"kernel recurrent._pack: p * columns * width → {change}$", "of the forward alone, whose values are tested")
+        for change in ("p * columns", "width", "p * columns / width")
+    ),
+    ("kernel recurrent.multiply: 0 → 1$", "more is set to zero than is needed"),
+    ("kernel recurrent_gru._gru_steps_back: min(batch, (k + 1) * block) →", "a step has no more rows than are left"),
+    ("kernel recurrent_gru._gru_steps_back: batch + block - 1 →", "one more block, which is empty"),
 )
 
 
 def reason(name: str) -> str | None:
     """Why a mutant cannot be found; None if it should be."""
-    return next((why for part, why in EQUIVALENT if part in name), None)
+    return next((why for part, why in EQUIVALENT if part in f"{name}$"), None)

@@ -167,7 +167,7 @@ RECORDS = [
             call(d.numbers(2, 70, 3, step=0.004), d.numbers(1, 131, 3, step=-0.003), d.numbers(131, 2, step=0.01)),
             call(d.numbers(70, 3, step=0.004), d.numbers(40, 3), d.numbers(40, 2, step=0.01), is_causal=True),
             call(d.numbers(2, 2, 2), d.numbers(1, 3, 2), d.numbers(1, 3, 2), enable_gqa=True, dropout_p=0.5),
-            call(Q, K, V, d.numbers(3, 5, step=0.02), scale=0.7),
+            call(np.sin(9 * Q), np.sin(7 * K), np.sin(5 * V), d.numbers(3, 5, step=0.02), scale=0.7),
         ),
         refusals=(
             refused("dtype", TypeError, Q, K.astype(np.float32), V),

@@ -153,13 +153,13 @@ def plain(n: int) -> tuple[Call, ...]:
     return (
         call(x, d.numbers(6, 2, *one, step=0.1), stride=(2, 1, 2)[-n:], groups=2),
         call(x, d.numbers(3, 4, *one, step=0.1), d.numbers(3)),
-        call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(3, 2, *(2, 3, 2)[-n:], step=0.1), dilation=(1, 1, 2)[-n:]),
         call(
-            d.numbers(2, 2, *(3, 5, 6)[-n:]),
-            d.numbers(3, 2, *(2, 2, 3)[-n:], step=0.1),
-            dilation=(1, 2, 1)[-n:],
-            padding=1,
+            d.numbers(2, 4, *(3, 5, 6)[-n:]),
+            d.numbers(4, 2, *(2, 3, 2)[-n:], step=0.1),
+            dilation=(1, 1, 2)[-n:],
+            groups=2,
         ),
+        call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(3, 2, *(2, 2, 3)[-n:], step=0.1), dilation=(1, 2, 1)[-n:]),
     )
 
 

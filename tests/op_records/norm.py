@@ -157,7 +157,7 @@ RECORDS = [
         edges=(
             call(ONES((0, 2)), ONES(2), ONES(2), ONES(2), ONES(2)),
             call(ONES((1, 1)), ONES(1), ONES(1)),
-            call(d.numbers(2, 2, 3), None, None, d.numbers(2), d.numbers(2), training=True),
+            call(d.numbers(3, 2, 4), None, None, d.numbers(2), d.numbers(2), training=True),
             call(d.numbers(3, 130, 2), None, None, d.numbers(130), None, training=True),  # two blocks of columns
             call(d.numbers(2, 2, 8, 8), None, None, d.numbers(2), d.numbers(2), training=True),  # long lines
             call(d.numbers(2, 2, 8, 8), d.numbers(2), ONES(2), d.numbers(2), d.numbers(2)),

@@ -165,6 +165,7 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
     pairs = (
         (call(d.numbers(2, 2, 3, 5, 7), (1, 2, 2)),) if n == 3 else (call(d.numbers(2, 2, 5, 7), 2),) if n == 2 else ()
     )
+    tall = call(d.numbers(2, 2, *(6, 5, 3)[:n]), 2, divisor_override=3)
     ties = ()
     if kind == "max":
         ties = (
@@ -186,6 +187,7 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
             *(() if adaptive else (call(d.numbers(1, 2, *(3,) * n), 2, ceil_mode=True),)),  # windows over the end
             call(d.numbers(2, 2, *spatial), 2),
             *(pairs if kind == "max" and not adaptive else ()),
+            *((tall,) if kind == "avg" and not adaptive and n > 1 else ()),
         ),
         refusals=(refused(f"{name}.*dimensions", ValueError, bad, 1), *refusals),
         tolerance=EXACT if kind == "max" else SUMMED,

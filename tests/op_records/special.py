@@ -144,6 +144,7 @@ BINARY = [
         np.fmod,
         call(Y, X),
         call(Y, 0.7),
+        call(7 * Y, W),
         call(LIMITS, W[0]),
         refusals=(refused("fmod.*zero", ValueError, I32, np.zeros(3, np.int32)),),
         halves=False,
