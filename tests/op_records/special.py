@@ -143,7 +143,7 @@ BINARY = [
         "fmod",
         np.fmod,
         call(Y, X),
-        call(Y, 0.7),
+        call(Y, 0.5),
         call(np.array([7.5, -5.25, 3.125]), np.array([2.0, 1.5, -1.25])),
         call(LIMITS, W[0]),
         refusals=(refused("fmod.*zero", ValueError, I32, np.zeros(3, np.int32)),),
