@@ -273,7 +273,7 @@ def test_is_causal_is_a_hint(torch):
     ("name", "theirs", "ours"),
     [
         ("relu", True, False),
-        ("leaky_relu", True, False),
+        ("leaky_relu", True, True),
         ("max_pool2d", True, False),
         ("avg_pool2d", True, False),
         ("clamp", False, False),
