@@ -119,10 +119,16 @@ def check_each_alone(record: OpRecord, c: Call) -> None:
         assert_close(forward_with(record, c, [i], i), forward_with(record, c, wrt, i), EXACT, what=f"{what}, twice")
 
 
+def _rises(a: np.ndarray) -> bool:
+    return a.ndim == 1 and bool((np.diff(a) >= 0).all())
+
+
 def check_nothing_remembered(record: OpRecord, c: Call) -> None:
     """The gradient is the same again after a call of the same shapes and other values, and that call's is its own."""
     wrt = wanted(record, c)
-    other = c.map(lambda a: np.flip(a).copy())
+    other = c.map(
+        lambda a: a if a.dtype.kind in "iu" and _rises(a) else np.flip(a).copy()
+    )  # what begins somewhere stays
     found = [gradients_with(record, at, wrt) for at in (c, other, c, c, other, other)]
     for first, again in ((0, 2), (0, 3), (1, 4), (1, 5)):
         assert_close(found[again], found[first], EXACT, what=f"{c}: gradient after other calls")
