@@ -81,9 +81,8 @@ UNSUPPORTED = {
         lambda: tinynet.load(io.BytesIO(b"\x80\x02")),
     ],
     "`DataLoader`": [
-        lambda: tinynet.data.DataLoader(iter([1])),
-        lambda: tinynet.data.DataLoader([1], multiprocessing_context="fork"),
-        lambda: tinynet.data.DataLoader([1], in_order=False),
+        lambda: tinynet.data.DataLoader([1], num_workers=1, multiprocessing_context="fork"),
+        lambda: tinynet.data.DataLoader([1], num_workers=1, multiprocessing_context="forkserver"),
     ],
 }
 

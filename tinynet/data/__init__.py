@@ -1,29 +1,54 @@
 """Data: datasets, samplers, loaders, transforms, and readers of real formats."""
 
 from . import text, transforms
-from .dataset import Dataset, Mapped, Subset, TensorDataset, random_split
+from .collate import default_collate, default_convert
+from .dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    Mapped,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 from .digits import load_digits
 from .idx import read_idx, write_idx
 from .images import MNIST, Digits, FashionMNIST
-from .loader import DataLoader, default_collate, get_worker_info
+from .loader import DataLoader
 from .mnist import load_mnist
-from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from .workers import get_worker_info
 
 __all__ = [
     "MNIST",
     "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
     "DataLoader",
     "Dataset",
     "Digits",
     "FashionMNIST",
+    "IterableDataset",
     "Mapped",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StackDataset",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
+    "WeightedRandomSampler",
     "default_collate",
+    "default_convert",
     "get_worker_info",
     "load_digits",
     "load_mnist",
