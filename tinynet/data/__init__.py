@@ -26,6 +26,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from .splits import k_fold, stratified_k_fold, train_test_split
 from .workers import get_worker_info
 
 __all__ = [
@@ -50,11 +51,14 @@ __all__ = [
     "default_collate",
     "default_convert",
     "get_worker_info",
+    "k_fold",
     "load_digits",
     "load_mnist",
     "random_split",
     "read_idx",
+    "stratified_k_fold",
     "text",
+    "train_test_split",
     "transforms",
     "write_idx",
 ]
