@@ -19,7 +19,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def train_test_split(
-    n: int | Any,
+    n: Any,
     test_size: float | int = 0.25,
     *,
     stratify: Any = None,
@@ -65,7 +65,7 @@ def train_test_split(
 
 
 def k_fold(
-    n: int | Any, k: int = 5, *, shuffle: bool = True, generator: Generator | None = None
+    n: Any, k: int = 5, *, shuffle: bool = True, generator: Generator | None = None
 ) -> list[tuple[Indices, Indices]]:
     """k pairs of indices (train, test): the test parts are a partition of n items, whose sizes differ by at most one."""
     count = whole_number("k_fold", "n", n if hasattr(n, "__index__") else len(n), 2)
