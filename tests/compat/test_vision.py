@@ -72,7 +72,7 @@ def test_make_grid(tmp_path):
     assert grid.shape == (3, 7, 13)
     assert grid[0].tolist()[1] == [-1, 0, 1, -1, 4, 5, -1, 8, 9, -1, 12, 13, -1]
     assert (grid[:, 3:, 6:][:, :, 1:] == -1).all()
-    each = make_grid([t for t in x], normalize=True, scale_each=True, padding=0, nrow=6)
+    each = make_grid(list(x), normalize=True, scale_each=True, padding=0, nrow=6)
     np.testing.assert_allclose(each[1, 0].numpy(), [0, 1 / 3] * 6, rtol=1e-6)
     cut = make_grid(x, normalize=True, value_range=(4.0, 8.0), padding=0)
     assert cut[0, 0].tolist()[2:6] == [0.0, 0.25, 1.0, 1.0]

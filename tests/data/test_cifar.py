@@ -132,7 +132,7 @@ def test_image_folder(tmp_path):
     for place in ("b/2.png", "b/deep/1.PNG", "a/1.png", "b/.hidden.png", ".git/x.png", "a/notes.txt"):
         path = tmp_path / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(IMAGES[len(place), 0]).save(path, "png")
+        Image.fromarray(IMAGES[len(place) % 10, 0]).save(path, "png")
     data = ImageFolder(tmp_path, transform=lambda x: x.size, target_transform=lambda t: t * 10)
     assert (data.classes, data.class_to_idx, data.targets) == (["a", "b"], {"a": 0, "b": 1}, [0, 1, 1])
     assert [Path(p).relative_to(tmp_path).as_posix() for p, _ in data.imgs] == ["a/1.png", "b/2.png", "b/deep/1.PNG"]

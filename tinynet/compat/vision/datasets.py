@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tinynet.data import Dataset, DatasetFolder, ImageFolder, load_cifar, load_e
 from tinynet.data.cifar import cifar_classes
 from tinynet.data.transforms.functional import to_pil_image
 from tinynet.errors import OptionError, RangeError
-from tinynet.ops.sampling import randint, randn
+from tinynet.ops.creation import randint, randn
 from tinynet.random import Generator, use_generator
 
 __all__ = [
@@ -53,7 +53,7 @@ class VisionDataset(Dataset):
 
     def _item(self, image: Any, target: Any) -> tuple[Any, Any]:
         if self.transforms is not None:
-            return self.transforms(image, target)  # type: ignore[no-any-return]
+            return self.transforms(image, target)
         return (
             image if self.transform is None else self.transform(image),
             target if self.target_transform is None else self.target_transform(target),
@@ -63,7 +63,10 @@ class VisionDataset(Dataset):
 class MNIST(VisionDataset):
     """Handwritten digits from `root/MNIST/raw`, as images of mode L. Attributes: data (N, 28, 28), targets, classes."""
 
-    classes = [f"{i} - {word}" for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])]
+    classes: Sequence[str] = [
+        f"{i} - {word}"
+        for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+    ]
     _name: Any = "mnist"
 
     def __init__(
@@ -102,16 +105,25 @@ class MNIST(VisionDataset):
 class FashionMNIST(MNIST):
     """Articles of clothing, from `root/FashionMNIST/raw`."""
 
-    classes = [
-        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    ]
+    classes = (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    )
     _name = "fashion-mnist"
 
 
 class KMNIST(MNIST):
     """Cursive Japanese characters, from `root/KMNIST/raw`."""
 
-    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
     _name = "kmnist"
 
 
