@@ -367,3 +367,12 @@ def test_bad_options():
         DataLoader(Squares(), multiprocessing_context="spawn")
     with pytest.raises(ValueError, match="excludes shuffle and samplers"):
         DataLoader(Stream(3), shuffle=True)
+
+
+def test_pytorch_s_paths():
+    import tinynet.utils.data as data
+    from tinynet.utils.data import dataloader, dataset, sampler
+
+    for module in (dataloader, dataset, sampler):
+        for name in module.__all__:
+            assert getattr(module, name) is getattr(data, name)

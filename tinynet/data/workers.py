@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..random import Generator, manual_seed, use_generator
+from ..threads import set_num_threads
 from .collate import default_collate
 from .dataset import Batch, IterableDataset
 
@@ -213,6 +214,8 @@ def _work(
 ) -> None:
     """A worker's life: take a task, fetch, give the result back."""
     broken: Failure | None = None
+    if process:
+        set_num_threads(1)  # the processes are the parallelism
 
     def send(epoch: int, number: int, result: Any) -> None:
         answer: Any = (epoch, number, result)
