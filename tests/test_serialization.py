@@ -198,3 +198,14 @@ def test_files_and_locations_of_the_wrong_kind(tmp_path):
         (tmp_path / "x").write_bytes(safetensors.numpy.save({"0": np.zeros(1)}, metadata={"tinynet": text}))
         with pytest.raises(DataError):
             tn.load(tmp_path / "x")
+
+
+def test_a_header_of_any_length_is_read():
+    seen = set()
+    for n in range(0, 300, 4):  # 0x80 as its first byte is how a pickle begins
+        file = io.BytesIO()
+        tn.save({"k" * n: tn.ones(1)}, file)
+        seen.add(file.getvalue()[0])
+        file.seek(0)
+        assert [*tn.load(file)] == ["k" * n]
+    assert 0x80 in seen

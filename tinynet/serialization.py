@@ -148,7 +148,7 @@ def load(
         from .compat.archive import read
 
         return read(where, data, map_location)
-    if data[:1] == b"\x80":
+    if data[:1] == b"\x80" and data[8:9] != b"{":  # a safetensors header, too, may have a length that begins so
         raise NotImplementedError(
             f"load: {where} is a pickle, as torch.save wrote before PyTorch 1.6; load it there and save it again"
         )

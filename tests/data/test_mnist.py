@@ -47,8 +47,8 @@ def test_missing(tmp_path: Path) -> None:
         load_mnist(write(tmp_path), train=False)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         load_mnist(tmp_path / "nowhere")
-    with pytest.raises(OptionError, match="kmnist"):
-        load_mnist(tmp_path, name="kmnist")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="qmnist"):
+        load_mnist(tmp_path, name="qmnist")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,6 @@ UNSUPPORTED = {
         lambda: F.linear_cross_entropy(leaf(1, 2), leaf(3, 2), tinynet.tensor([0]), options=object()),
         lambda: tinynet.nn.LinearCrossEntropyLoss(2, 3, options=object()),
     ],
-    "`interpolate`": [lambda: F.interpolate(leaf(1, 1, 2), size=3, mode="linear", antialias=True)],
     "`binary_cross_entropy_with_logits`": [lambda: weighted_bce("weight"), lambda: weighted_bce("pos_weight")],
     "the optimizers": [
         lambda name=name, option=option: optimize(name, option)
@@ -81,9 +80,8 @@ UNSUPPORTED = {
         lambda: tinynet.load(io.BytesIO(b"\x80\x02")),
     ],
     "`DataLoader`": [
-        lambda: tinynet.data.DataLoader(iter([1])),
-        lambda: tinynet.data.DataLoader([1], multiprocessing_context="fork"),
-        lambda: tinynet.data.DataLoader([1], in_order=False),
+        lambda: tinynet.data.DataLoader([1], num_workers=1, multiprocessing_context="fork"),
+        lambda: tinynet.data.DataLoader([1], num_workers=1, multiprocessing_context="forkserver"),
     ],
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,92 @@ class Dataset:
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__")
 
+    def __add__(self, other: Any) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
     def __class_getitem__(cls, item: Any) -> Any:
         return cls
+
+
+class IterableDataset(Dataset):
+    """A stream of items: define `__iter__`, and `__len__` where it is known."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__")
+
+    def __add__(self, other: Any) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
+
+
+class ConcatDataset(Dataset):
+    """The items of several datasets, one dataset after another."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ShapeError("ConcatDataset: expected at least one dataset")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise DtypeError("ConcatDataset: an IterableDataset has no places; use ChainDataset")
+        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+
+    def __getitem__(self, index: Any) -> Any:
+        n = len(self)
+        if not -n <= index < n:
+            raise RangeError(f"ConcatDataset: index {index} is out of range for {n} items")
+        index = index % n
+        which = bisect.bisect_right(self.cumulative_sizes, index)
+        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+
+class ChainDataset(IterableDataset):
+    """The items of several iterable datasets, one dataset after another."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator[Any]:
+        for i, d in enumerate(self.datasets):
+            if not isinstance(d, IterableDataset):
+                raise DtypeError(f"ChainDataset: dataset {i} must be an IterableDataset, got {type(d).__name__}")
+            yield from d
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)
+
+
+class StackDataset(Dataset):
+    """Items of several datasets side by side: tuples, or dicts if the datasets are given by name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise OptionError("StackDataset: expected datasets either in order or by name")
+        self.datasets: Any = kwargs or args
+        lengths = {len(d) for d in self._parts()}
+        if len(lengths) > 1:
+            raise ShapeError(f"StackDataset: datasets have different lengths {sorted(lengths)}")
+
+    def _parts(self) -> list[Any]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def _item(self, parts: Iterable[Any]) -> Any:
+        return dict(zip(self.datasets, parts, strict=True)) if isinstance(self.datasets, dict) else tuple(parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._item(d[index] for d in self._parts())
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Many items at once, of the datasets that can."""
+        columns = []
+        for d in self._parts():
+            found = d.__getitems__(indices) if hasattr(d, "__getitems__") else None
+            columns.append([d[i] for i in indices] if found is None or isinstance(found, Batch) else found)
+        return [self._item(row) for row in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return len(self._parts()[0])
 
 
 class TensorDataset(Dataset):

@@ -1,4 +1,4 @@
-"""DataLoader: batches of a dataset, in order, optionally fetched ahead by threads.
+"""DataLoader: batches of a dataset, in order, optionally fetched ahead by threads or processes.
 
 Every batch is fetched under a random stream of its own, derived from the epoch's seed and the batch's number. So the
 random transforms in it give the same bits for any number of workers, and a resumed run can start at any batch.
@@ -6,87 +6,38 @@ random transforms in it give the same bits for any number of workers, and a resu
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import numpy as np
-
-from .._tensor import Tensor, new_tensor
-from ..errors import DtypeError, OptionError, ShapeError
-from ..ops.creation import tensor
-from ..ops.shape import stack
-from ..random import Generator, current_generator, use_generator
-from .dataset import Batch
+from ..errors import DtypeError, OptionError
+from ..random import Generator, current_generator
+from .collate import default_collate, default_convert
+from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
-
-
-def default_collate(batch: Sequence[Any]) -> Any:
-    """Join items into a batch: tensors and arrays are stacked, numbers become a tensor, containers are joined inside."""
-    if isinstance(batch, Batch):
-        return list(batch)
-    first = batch[0]
-    if isinstance(first, Tensor):
-        return stack(list(batch))
-    if isinstance(first, np.ndarray | np.generic):
-        if first.dtype.kind in "US":
-            raise DtypeError(f"default_collate: cannot join NumPy arrays of dtype {first.dtype}")
-        return stack([new_tensor(np.asarray(b)) for b in batch])
-    if isinstance(first, bool | int):
-        return tensor(list(batch))
-    if isinstance(first, float):
-        return tensor(list(batch), dtype=np.float64)
-    if isinstance(first, str | bytes):
-        return list(batch)
-    if isinstance(first, Mapping):
-        return {key: default_collate([b[key] for b in batch]) for key in first}
-    if isinstance(first, Sequence):
-        if any(len(b) != len(first) for b in batch):
-            raise ShapeError(f"default_collate: items have different lengths {sorted({len(b) for b in batch})}")
-        joined = [default_collate(list(part)) for part in zip(*batch, strict=True)]
-        return type(first)(*joined) if hasattr(first, "_fields") else joined
-    raise DtypeError(
-        f"default_collate: items must be tensors, arrays, numbers, strings, dicts or lists, got {type(first).__name__}"
-    )
-
-
-class WorkerInfo(NamedTuple):
-    """Which worker thread this is."""
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
-
-
-class _Local(threading.local):
-    info: WorkerInfo | None = None
-
-
-_local = _Local()
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker thread its number and dataset; None elsewhere."""
-    return _local.info
+from .workers import END, Crew, Failure, Fetcher, spawning
 
 
 class DataLoader:
     """An iterable over batches.
 
-    dataset        with __getitem__ and __len__
+    dataset        with __getitem__ and __len__, or an IterableDataset
     shuffle        a new random order at each pass, drawn from `generator` (or the default one)
     sampler, batch_sampler   an order of one's own, of items or of lists of items
-    num_workers    threads that fetch batches ahead (NumPy and the kernels release the interpreter's lock); the order
-                   and the random numbers do not depend on it
+    num_workers    workers that fetch batches ahead; the order and the random numbers do not depend on it
+    multiprocessing_context   None: workers are threads (NumPy and the kernels release the interpreter's lock). "spawn":
+                   they are processes, for datasets that compute in Python; what they get and give back is pickled, and
+                   the program needs its `if __name__ == "__main__":`
+    worker_init_fn    called once in each worker with its number
+    persistent_workers   keep the workers for the next pass
+    timeout        seconds to wait for a batch of a worker; 0: as long as it takes
+    in_order       False: batches come as soon as they are ready
     collate_fn     joins items into a batch
     drop_last      leave out the last batch if it is smaller
     prefetch_factor   batches ahead for each worker (2)
 
-    batch_size=None gives items one by one.
+    batch_size=None gives items one by one. With an IterableDataset each worker iterates over the whole of it, and their
+    batches come in turn: `get_worker_info` says which part is whose. An error in a worker is raised here.
     """
 
     def __init__(
@@ -110,14 +61,17 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        if multiprocessing_context is not None:
-            raise NotImplementedError("DataLoader: multiprocessing_context is not supported; workers are threads")
-        if not in_order:
-            raise NotImplementedError("DataLoader: in_order=False is not supported")
-        if hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__"):
-            raise NotImplementedError("DataLoader: iterable datasets are not supported; define __getitem__ and __len__")
-        if not hasattr(dataset, "__getitem__"):
-            raise DtypeError(f"DataLoader: dataset must have __getitem__ and __len__, got {type(dataset).__name__}")
+        context = spawning(multiprocessing_context)
+        if context is not None and not num_workers:
+            raise OptionError("DataLoader: multiprocessing_context needs num_workers > 0")
+        iterable = isinstance(dataset, IterableDataset)
+        if not iterable and not hasattr(dataset, "__getitem__"):
+            raise DtypeError(
+                f"DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset, got "
+                f"{type(dataset).__name__}"
+            )
+        if iterable and (shuffle or sampler is not None or batch_sampler is not None):
+            raise OptionError("DataLoader: an IterableDataset has its own order; it excludes shuffle and samplers")
         if shuffle not in (None, True, False):
             raise DtypeError(f"DataLoader: shuffle must be a bool, got {shuffle!r}")
         if generator is not None and not isinstance(generator, Generator):
@@ -144,77 +98,97 @@ class DataLoader:
         self.generator, self.timeout, self.worker_init_fn = generator, timeout, worker_init_fn
         self.pin_memory, self.drop_last, self.persistent_workers = pin_memory, drop_last, persistent_workers
         self.prefetch_factor = (prefetch_factor or 2) if num_workers else None
-        if sampler is None:
+        self.multiprocessing_context, self.in_order, self.pin_memory_device = context, in_order, pin_memory_device
+        if sampler is None and not iterable:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.sampler = sampler
-        if batch_sampler is None and batch_size is not None:
+        if batch_sampler is None and batch_size is not None and not iterable:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn or (default_collate if batch_sampler is not None else _as_tensor)
+        batched = batch_sampler is not None or batch_size is not None
+        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self._fetcher = Fetcher(dataset, self.collate_fn, batched, batch_size, drop_last)
+        self._kept: Crew | None = None
 
     def __len__(self) -> int:
-        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        if not isinstance(self.dataset, IterableDataset):
+            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        n = len(self.dataset)  # type: ignore[arg-type]
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
         return self.iterate()
 
+    def __del__(self) -> None:
+        if getattr(self, "_kept", None) is not None:
+            self._kept.close()  # type: ignore[union-attr]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}  # workers stay with the loader that started them
+
     def iterate(self, start: int = 0) -> Iterator[Any]:
-        """One pass, from batch number `start` on; those before are not fetched."""
+        """One pass, from batch number `start` on; those before are not fetched (of an IterableDataset: not given)."""
         seed = int((self.generator or current_generator()).words64(1)[0])
-        batches = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        if self._fetcher.iterable:
+            tasks: Iterator[Any] = itertools.repeat((seed, None))
+            batches = self._ahead(tasks, seed) if self.num_workers else self._here(tasks, seed)
+            return itertools.islice(batches, start, None) if start else batches
+        indices = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
         for _ in range(start):
-            next(batches, None)
-        work = ((seed + number, batch) for number, batch in enumerate(batches, start))
-        return self._threaded(work, seed) if self.num_workers else (self._fetch(*w) for w in work)
+            next(indices, None)
+        tasks = ((seed + number, chosen) for number, chosen in enumerate(indices, start))
+        return self._ahead(tasks, seed) if self.num_workers else self._here(tasks, seed)
 
-    def _fetch(self, seed: int, indices: Any) -> Any:
-        with use_generator(Generator().manual_seed(seed % 2**64)):
-            if self.batch_sampler is None:
-                return self.collate_fn(self.dataset[indices])
-            if hasattr(self.dataset, "__getitems__"):
-                items = self.dataset.__getitems__(indices)
-                if isinstance(items, Batch) and self.collate_fn is not default_collate:
-                    items = [self.dataset[i] for i in indices]
-            else:
-                items = [self.dataset[i] for i in indices]
-            return self.collate_fn(items)
+    def _here(self, tasks: Iterator[tuple[int, Any]], seed: int) -> Iterator[Any]:
+        fetcher = self._fetcher.for_worker() if self._fetcher.iterable else self._fetcher
+        fetcher.begin(seed)
+        for task in tasks:
+            batch = fetcher.fetch(*task)
+            if batch is END:
+                return
+            yield batch
 
-    def _threaded(self, work: Iterator[tuple[int, Any]], seed: int) -> Iterator[Any]:
-        numbers = iter(range(self.num_workers))
-
-        def begin() -> None:
-            i = next(numbers)
-            _local.info = WorkerInfo(i, self.num_workers, (seed + i) % 2**64, self.dataset)
-            if self.worker_init_fn is not None:
-                self.worker_init_fn(i)
-
-        pool = ThreadPoolExecutor(self.num_workers, "tinynet-loader", initializer=begin)
-        ahead: deque[Future[Any]] = deque()
+    def _ahead(self, tasks: Iterator[tuple[int, Any]], seed: int) -> Iterator[Any]:
+        crew = self._kept or Crew(self._fetcher, self.num_workers, self.worker_init_fn, self.multiprocessing_context)
+        if self.persistent_workers:
+            self._kept = crew
         try:
-            for item in work:
-                ahead.append(pool.submit(self._fetch, *item))
-                if len(ahead) > self.num_workers * (self.prefetch_factor or 2):
-                    yield self._wait(ahead.popleft())
-            while ahead:
-                yield self._wait(ahead.popleft())
+            yield from self._through(crew, tasks, seed)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if crew is not self._kept:
+                crew.close()
 
-    def _wait(self, future: Future[Any]) -> Any:
-        try:
-            return future.result(self.timeout or None)
-        except FutureTimeout:
-            if future.done():
-                raise
-            raise RuntimeError(f"DataLoader: no batch within timeout={self.timeout} seconds") from None
+    def _through(self, crew: Crew, tasks: Iterator[tuple[int, Any]], seed: int) -> Iterator[Any]:
+        epoch = crew.begin(seed)
+        busy = list(range(crew.count))  # the workers that have items left
+        owner: dict[int, int] = {}  # of the tasks that are under way
+        ready: dict[int, Any] = {}
+        sent = 0
 
+        def send() -> None:
+            nonlocal sent
+            task = next(tasks, None) if busy else None
+            if task is not None:
+                owner[sent] = busy.pop(0)
+                busy.append(owner[sent])
+                crew.put(owner[sent], sent, *task)
+                sent += 1
 
-def _as_tensor(item: Any) -> Any:
-    """An item that is not batched: arrays become tensors, the rest stays."""
-    if isinstance(item, np.ndarray):
-        return new_tensor(item)
-    if isinstance(item, Mapping):
-        return {k: _as_tensor(v) for k, v in item.items()}
-    if isinstance(item, tuple | list):
-        return type(item)(_as_tensor(v) for v in item)
-    return item
+        for _ in range(crew.count * (self.prefetch_factor or 2)):
+            send()
+        while owner:
+            wanted = next(iter(owner))
+            while not (wanted in ready if self.in_order else ready):
+                number, result = crew.get(epoch, self.timeout)
+                ready[number] = result
+            number = wanted if self.in_order else next(iter(ready))
+            result, worker = ready.pop(number), owner.pop(number)
+            if result is END and worker in busy:
+                busy.remove(worker)
+            send()
+            if isinstance(result, Failure):
+                result.throw()
+            if result is not END:
+                yield result

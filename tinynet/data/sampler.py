@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import OptionError
+import numpy as np
+
+from ..errors import DtypeError, OptionError, ShapeError, whole_number
+from ..ops.creation import as_tensor
 from ..random import Generator, current_generator
 
 
@@ -45,8 +48,10 @@ class RandomSampler(Sampler):
         num_samples: int | None = None,
         generator: Generator | None = None,
     ) -> None:
-        if num_samples is not None and num_samples < 1:
-            raise OptionError(f"RandomSampler: num_samples must be ≥ 1, got {num_samples}")
+        if not isinstance(replacement, bool):
+            raise DtypeError(f"RandomSampler: replacement must be a bool, got {replacement!r}")
+        if num_samples is not None:
+            num_samples = whole_number("RandomSampler", "num_samples", num_samples, 1)
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
         self._num_samples = num_samples
 
@@ -82,6 +87,51 @@ class SubsetRandomSampler(Sampler):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler):
+    """`num_samples` indices, drawn with probabilities in proportion to `weights`, with replacement or without.
+
+    Without replacement: the first of exponential times of rates w, which is drawing one by one from what is left.
+    Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
+    """
+
+    def __init__(
+        self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None
+    ) -> None:
+        where = "WeightedRandomSampler"
+        if not isinstance(replacement, bool):
+            raise DtypeError(f"{where}: replacement must be a bool, got {replacement!r}")
+        self.num_samples = whole_number(where, "num_samples", num_samples, 1)
+        self.weights = as_tensor(weights, dtype=np.float64)
+        w = self.weights.array
+        if w.ndim != 1:
+            raise ShapeError(f"{where}: weights must have one dimension, got shape {w.shape}")
+        if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
+            raise OptionError(f"{where}: weights must be finite and ≥ 0, and not all 0")
+        if not replacement and self.num_samples > np.count_nonzero(w):
+            raise OptionError(
+                f"{where}: {self.num_samples} samples without replacement of {np.count_nonzero(w)} positive weights"
+            )
+        self.replacement, self.generator = replacement, generator
+
+    def __iter__(self) -> Iterator[int]:
+        stream, w = self.generator or current_generator(), self.weights.array
+        if self.replacement:
+            up_to = np.cumsum(w)
+            draws = stream.uniform((self.num_samples,), np.dtype(np.float64)) * up_to[-1]
+            places = np.searchsorted(up_to, draws, side="right")
+            yield from np.minimum(places, np.flatnonzero(w)[-1]).tolist()
+            return
+        with np.errstate(divide="ignore"):
+            times = (
+                -np.log1p(-stream.uniform(w.shape, np.dtype(np.float64))) / w
+            )  # exponential of rate w; inf for w = 0
+        times[w == 0] = np.inf
+        yield from np.argsort(times, kind="stable")[: self.num_samples].tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
 
 
 class BatchSampler(Sampler):

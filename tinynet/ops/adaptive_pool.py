@@ -14,7 +14,7 @@ from ..autograd.fused import Fused
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
 from .checks import floating
-from .pool import Ints, _along, _spatial, pick_max
+from .pool import Ints, _spatial, along, pick_max
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +30,7 @@ def adaptive_avg_definition(x: Tensor, *, output_size: Ints) -> Tensor:
     for axis, (n, m) in enumerate(zip(x.array.shape[2:], output_size, strict=True)):
         lo, hi = _bounds(n, m)
         i = np.arange(n)
-        y = _along(y, ((i >= lo[:, None]) & (i < hi[:, None])) / (hi - lo)[:, None], axis + 2)
+        y = along(y, ((i >= lo[:, None]) & (i < hi[:, None])) / (hi - lo)[:, None], axis + 2)
     return y
 
 

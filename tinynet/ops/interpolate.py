@@ -13,7 +13,7 @@ from ..errors import OptionError, ShapeError
 from . import primitives as P
 from .adaptive_pool import _adaptive_avg_nd
 from .checks import floating, one_of, tensor_of
-from .pool import _along
+from .pool import along
 
 Array = np.ndarray[Any, Any]
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area")
@@ -37,15 +37,16 @@ def interpolate(
     align_corners           for the linear and cubic modes: the corners keep their values; else place (i + ½)·s − ½
     recompute_scale_factor  s from the sizes, not from scale_factor
 
-    Raises NotImplementedError for antialias=True.
+    antialias               "bilinear" and "bicubic" (here A = −½), where the result is smaller: the weights are as wide as
+                            the step s, so that every element counts
     """
     x = floating("interpolate", "input", input)
     one_of("interpolate", "mode", mode, *MODES)
     n = x.ndim - 2
     if n not in (1, 2, 3) or DIMENSIONS.get(mode, n) != n or 0 in x.array.shape[1:]:
         raise ShapeError(f"interpolate: mode {mode!r} does not fit an input of shape {tuple(x.array.shape)}")
-    if antialias:
-        raise NotImplementedError("interpolate: antialias=True is not supported")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise OptionError(f"interpolate: antialias is for modes 'bilinear' and 'bicubic', got {mode!r}")
     if align_corners is not None and mode not in DIMENSIONS:
         raise OptionError(f"interpolate: align_corners is for {', '.join(DIMENSIONS)}, not for mode {mode!r}")
     out, scales = _sizes(x, n, size, scale_factor, recompute_scale_factor)
@@ -56,7 +57,8 @@ def interpolate(
         if mode.startswith("nearest"):
             x = _nearest(x, axis, m, scale, 0.5 if mode == "nearest-exact" else 0.0)
         elif m != old or scale != 1.0:
-            x = _along(x, _weights(old, m, scale, bool(align_corners), mode == "bicubic"), axis)
+            weights = _wide_weights if antialias else _weights
+            x = along(x, weights(old, m, scale, bool(align_corners), mode == "bicubic"), axis)
     return P.clone(x) if x is input else x
 
 
@@ -113,9 +115,23 @@ def _weights(n: int, m: int, scale: float, align_corners: bool, cubic: bool) -> 
     return weights
 
 
-def _keys(d: Array, near: bool) -> Array:
+def _wide_weights(n: int, m: int, scale: float, align_corners: bool, cubic: bool) -> Array:
+    """(m, n): the kernel stretched over the step, if that is above 1, and normed to a sum of 1."""
+    if align_corners:
+        scale = (n - 1) / (m - 1) if m > 1 else 0.0
+    width = max(scale, 1.0)
+    reach = width * (2 if cubic else 1)
+    centre = (np.arange(m) + 0.5)[:, None] * scale
+    j = np.arange(n)
+    d = np.abs(j - centre + 0.5) / width
+    weights = np.where(d < 1, _keys(d, True, -0.5), _keys(d, False, -0.5)) if cubic else 1 - d
+    inside = (j >= np.floor(centre - reach + 0.5)) & (j < np.floor(centre + reach + 0.5))
+    weights = np.where(inside & (d < (2 if cubic else 1)), weights, 0.0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _keys(d: Array, near: bool, a: float = -0.75) -> Array:
     """The cubic convolution kernel for distances below 1 (near) and from 1 to 2. Source: Keys, IEEE ASSP 29, 1981."""
-    a = -0.75
     return ((a + 2) * d - (a + 3)) * d * d + 1 if near else ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
 

@@ -257,14 +257,14 @@ def avg_pool_definition(
     y, divisor = x, np.ones(())
     for axis, geometry in enumerate(zip(x.array.shape[2:], output_size, kernel_size, stride, padding, strict=True)):
         matrix, inside, padded = _averages(*geometry)
-        y = _along(y, matrix, axis + 2)
+        y = along(y, matrix, axis + 2)
         divisor = np.multiply.outer(divisor, padded if count_include_pad else inside)
     if divisor_override is not None:
         divisor = np.full(output_size, divisor_override)
     return P.div(y, divisor.astype(x.array.dtype))
 
 
-def _along(x: Tensor, matrix: Array, axis: int) -> Tensor:
+def along(x: Tensor, matrix: Array, axis: int) -> Tensor:
     """Apply a matrix (m, n) along one axis."""
     last = x.ndim - 1
     order = tuple(last if i == axis else axis if i == last else i for i in range(x.ndim))

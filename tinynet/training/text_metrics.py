@@ -1,4 +1,4 @@
-"""Metrics of text: perplexity, bits per character, BLEU, precision and recall."""
+"""Metrics of text: perplexity, bits per character, BLEU."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-
-from .._tensor import Tensor
 from ..errors import DtypeError, OptionError, ShapeError, whole_number
-
-Array = np.ndarray[Any, Any]
 
 
 def perplexity(mean_nll: float) -> float:
@@ -195,75 +190,3 @@ def _tokenize_13a(sentence: str) -> str:
 
 
 _TOKENIZERS: dict[str, Callable[[str], str]] = {"13a": _tokenize_13a, "none": str, "char": " ".join}
-
-
-# classification
-
-
-class Scores(NamedTuple):
-    """Precision, recall and their harmonic mean."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-def accuracy(targets: Any, predictions: Any) -> float:
-    """The share of predictions that are right. Lists, arrays or tensors of labels, (N,)."""
-    t, p = _labels("accuracy", targets, predictions)
-    return float(np.mean(t == p))
-
-
-def precision_recall_f1(
-    targets: Any,
-    predictions: Any,
-    average: Literal["binary", "macro", "micro"] = "binary",
-    *,
-    positive: Any = 1,
-    zero_division: float = 0.0,
-) -> Scores:
-    """Precision TP/(TP + FP), recall TP/(TP + FN), and F₁ = 2 TP/(2 TP + FP + FN).
-
-    targets, predictions  lists, arrays or tensors of labels (numbers or strings), (N,)
-    average               "binary": of the label `positive`; "macro": the mean over all labels that occur; "micro": of
-                          the sums over all labels, where each mistake is a false positive of one label and a false
-                          negative of another, so that all three are the accuracy
-    zero_division         what 0/0 gives
-
-    Raises OptionError for "binary" with more than two labels, or without `positive` among them.
-    """
-    where = "precision_recall_f1"
-    t, p = _labels(where, targets, predictions)
-    labels = np.union1d(t, p)
-    if average == "binary":
-        if len(labels) > 2:
-            raise OptionError(f"{where}: there are {len(labels)} labels; use average='macro' or 'micro'")
-        if positive not in labels.tolist() and len(labels) == 2:
-            raise OptionError(f"{where}: positive is {positive!r}, but the labels are {labels.tolist()}")
-        labels = np.array([positive])
-    elif average not in ("macro", "micro"):
-        raise OptionError(f"{where}: average must be 'binary', 'macro' or 'micro', got {average!r}")
-    hits = np.array([np.count_nonzero((t == label) & (p == label)) for label in labels])
-    claimed = np.array([np.count_nonzero(p == label) for label in labels])
-    there = np.array([np.count_nonzero(t == label) for label in labels])
-    if average == "micro":
-        hits, claimed, there = (counts.sum(keepdims=True) for counts in (hits, claimed, there))
-
-    def ratio(part: Array, whole: Array) -> float:
-        shares = np.where(whole > 0, part / np.maximum(whole, 1), zero_division)
-        return float(shares.mean())
-
-    return Scores(ratio(hits, claimed), ratio(hits, there), ratio(2 * hits, claimed + there))
-
-
-def _labels(where: str, targets: Any, predictions: Any) -> tuple[Array, Array]:
-    t, p = (np.asarray(x.array if isinstance(x, Tensor) else x) for x in (targets, predictions))
-    if t.ndim != 1 or t.shape != p.shape:
-        raise ShapeError(
-            f"{where}: targets and predictions must have one dimension and one length, got {t.shape} and {p.shape}"
-        )
-    if not t.size:
-        raise ShapeError(f"{where}: expected at least one label")
-    if (t.dtype.kind in "US") != (p.dtype.kind in "US"):
-        raise DtypeError(f"{where}: targets are {t.dtype} and predictions {p.dtype}; both must be numbers or strings")
-    return t, p

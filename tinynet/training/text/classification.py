@@ -12,7 +12,7 @@ from ...data.text import BPETokenizer, CharTokenizer, Tokenizer, WordTokenizer, 
 from ...errors import DataError
 from ...models import SequenceClassifier
 from ...nn import functional as F
-from ..text_metrics import accuracy, precision_recall_f1
+from ..classification_metrics import accuracy, precision_recall_f1
 from .config import TextConfig
 from .lines import Epochs, parts, short_enough
 
