@@ -80,6 +80,7 @@ def features(c: Case) -> set[Any]:
                 (i, "dimensions", a.ndim),
                 (i, "empty", a.size == 0),
                 (i, "several", bool(a.ndim and min(a.shape) > 1)),
+                (i, "square", a.ndim > 1 and 1 < a.shape[0] == a.shape[1]),
             }
         else:
             found.add((i, type(a).__name__ if isinstance(a, float) else repr(a)))

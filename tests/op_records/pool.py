@@ -186,6 +186,7 @@ def record(n: int, kind: str, adaptive: bool) -> OpRecord:
             call(np.ones((1, 1, *one)), 1),
             *(() if adaptive else (call(d.numbers(1, 2, *(3,) * n), 2, ceil_mode=True),)),  # windows over the end
             call(d.numbers(2, 2, *spatial), 2),
+            *((call(d.numbers(2, 2, *spatial), 1),) if adaptive else ()),
             *(pairs if kind == "max" and not adaptive else ()),
             *((tall,) if kind == "avg" and not adaptive and n > 1 else ()),
         ),
