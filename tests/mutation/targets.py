@@ -30,7 +30,10 @@ ENGINE: tuple[Any, ...] = (
 FORWARDS = ("conv_forward", "linear_forward", "matmul")  # what they are made of shows in the values, which are tested
 # Winograd's transforms start at 16 channels, which no record has; tests/kernels/test_conv_vectors.py compares them.
 LEFT_OUT_MODULES = ("plain.conv_winograd",)
-LEFT_OUT = ("_window_sum", "_row_add")  # of average pooling's forward, which shares its loops with the backward
+LEFT_OUT = (
+    "_window_sum", "_row_add",  # of average pooling's forward, which shares its loops with the backward
+    "serves", "serves_input", "serves_weight", "block_of", "work",  # which way is quicker, how finely: all give the same
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def record(name: str, reference: Any, *args: Any, integers: bool = False) -> OpR
         lambda x, *a: reference(x),
         call(X, *args),
         edges=edges,
+        kind="composite" if name in ("relu_", "rrelu_") else "fused",
         invoke=overwritten,
         tolerance=HALVES,
         result_of_integers="kept" if integers else None,
