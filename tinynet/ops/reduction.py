@@ -141,7 +141,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
         x = to_dtype(x, float, "logsumexp")
     axes = _dims("logsumexp", x, dim)
     if not axes:
-        return P.log(P.exp(x))
+        return P.clone(x)
     if builtins.any(x.array.shape[a] == 0 for a in axes):
         return P.log(P.sum_(P.exp(x), axes=axes, keepdims=keepdim))
     top = P.amax(x.detach(), axes=axes, keepdims=True)
