@@ -1,5 +1,6 @@
 """Layers and containers, with PyTorch's names."""
 
+from ..ops.linear_cross_entropy import LinearCrossEntropyOptions
 from . import functional, init, utils
 from .activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .adaptive import AdaptiveLogSoftmaxWithLoss
