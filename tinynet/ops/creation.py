@@ -367,7 +367,7 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
 
 @plain
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -379,6 +379,8 @@ def randint(
     """Uniform integers in [low, high): `randint(high, size)` or `randint(low, high, size)`."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None or low is None:
+        low, high = 0, low if high is None else high
     if not isinstance(size, tuple | list):
         raise DtypeError(f"randint: size must be a tuple, got {size!r}")
     if low >= high:
