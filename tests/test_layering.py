@@ -18,6 +18,7 @@ PACKAGE = Path(tinynet.__file__).parent
 KERNELS = Path(tinynet_kernels.__file__).parent
 BASE = [
     "_device",
+    "_layout",
     "_tensor",
     "dtypes",
     "errors",
@@ -84,7 +85,7 @@ def part_of(parts: tuple[str, ...]) -> str:
     """The part of the house that a module of tinynet belongs to."""
     if not parts:
         return "root"
-    if parts[0] == "methods":
+    if parts[0] in ("methods", "methods_old"):
         return "methods"
     return "core" if parts[0] in BASE else parts[0]
 

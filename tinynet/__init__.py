@@ -20,6 +20,7 @@ TABLE: dict[str, str] = {
     "dtypes": """bfloat16 dtype finfo float16 float32 float64 get_default_dtype iinfo int16 int32 int64 int8 promote_types
         set_default_dtype uint8""",
     "_device": "device",
+    "_layout": "channels_last channels_last_3d contiguous_format layout memory_format preserve_format strided",
     "random": "Generator default_generator get_rng_state initial_seed manual_seed seed set_rng_state",
     "strict": "is_strict set_strict",
     "autograd.modes": """enable_grad inference_mode is_grad_enabled is_inference_mode_enabled no_grad set_grad_enabled
@@ -60,6 +61,17 @@ TABLE: dict[str, str] = {
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
     "ops.dropout": "dropout",
     "ops.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+    "compat.functions": """abs_ acos_ acosh_ adaptive_avg_pool1d addmv_ alpha_dropout arccos_ arccosh_ arcsin_ arcsinh_ arctan_
+        arctanh_ asin_ asinh_ atan_ atanh_ avg_pool1d batch_norm bilinear binary_cross_entropy_with_logits
+        ceil_ celu celu_ channel_shuffle clamp_ clamp_max_ clamp_min_ clip_ conv1d conv2d conv3d conv_tbc
+        conv_transpose1d conv_transpose2d conv_transpose3d cos_ cosh_ cosine_embedding_loss
+        cosine_similarity deg2rad_ detach detach_ embedding erf_ erfc_ exp2_ exp_ expm1_
+        feature_alpha_dropout fill fill_ fix_ floor_ frac_ frombuffer gcd_ get_device group_norm hardshrink
+        hinge_embedding_loss index_put_ instance_norm layer_norm lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_
+        margin_ranking_loss max_pool1d max_pool2d max_pool3d nan_to_num_ neg_ negative_ pairwise_distance
+        pdist pixel_shuffle pixel_unshuffle prelu rad2deg_ range reciprocal_ relu_ rms_norm round_ rrelu
+        rrelu_ rsqrt_ rsub scalar_tensor selu selu_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_
+        threshold threshold_ triplet_margin_loss trunc_ xlogy_ zero_""",
     "compat.tensors": """BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor
         LongTensor ShortTensor set_default_tensor_type""",
     "compat.switches": """are_deterministic_algorithms_enabled broadcast_shapes can_cast compile get_default_device

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, methods_old
 from ._device import check_device, device
+from ._layout import check_memory_format
 from ._tensor import Tensor, new_tensor
 from .autograd import views
 from .errors import OptionError, ShapeError
@@ -60,10 +61,11 @@ ACTIVATION = "relu sigmoid softmax log_softmax tanh"
 IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
     arctan2 arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or
     bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad
-    digamma divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac gcd ge gt heaviside
-    hypot index_add index_copy index_fill index_put lcm ldexp le lerp lgamma log log10 log1p log2 logical_and
-    logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply nan_to_num ne neg negative pow
-    rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
+    digamma divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac gcd ge greater
+    greater_equal gt heaviside hypot index_add index_copy index_fill index_put lcm ldexp le lerp less less_equal
+    lgamma log log10 log1p log2 logical_and
+    logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply mvlgamma nan_to_num ne neg negative
+    not_equal pow rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
     sqrt square subtract tan tanh tril triu true_divide trunc xlogy"""
 FAMILIES = (
     (elementwise, ELEMENTWISE),
@@ -189,8 +191,7 @@ def to(
 
     to(dtype), to(device), to(device, dtype), to(other): a device other than the CPU raises DeviceError.
     """
-    if memory_format is not None:
-        raise NotImplementedError("to: memory_format is not supported; tensors are row-major")
+    order = check_memory_format("to", memory_format)
     for i, a in enumerate(args):
         if isinstance(a, Tensor):
             dtype = a.dtype
@@ -203,7 +204,8 @@ def to(
             dtype = a
     check_device(device, "to")
     out = checks.to_dtype(self, dtype, "to")
-    return P.clone(out) if copy and out is self else out
+    out = P.clone(out) if copy and out is self else out
+    return shape.in_order("to", out, order) if order else out
 
 
 _Device = device
@@ -296,6 +298,7 @@ def attach() -> None:
     for name in ("new_zeros", "new_ones", "new_empty", "new_full"):
         methods[name] = getattr(creation, name)
     methods |= {"bernoulli": creation.bernoulli, "new_tensor": creation.new_tensor_like}
+    methods |= methods_old.METHODS
     methods["T"] = property(reverse_axes)
     methods["mT"] = property(matrix_transpose)
     operators = {

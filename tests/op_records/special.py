@@ -99,7 +99,13 @@ UNARY = [
     unary("atanh arctanh", np.arctanh, call(LIMITS), at=P),
     unary("erfc", special.erfc, call(LIMITS), even=True),
     unary("erfinv", special.erfinv, call(LIMITS), at=P, even=True),
-    unary("lgamma", special.gammaln, call(LIMITS), call(np.array([-0.5, -1.5, 30.0])), at=X + 2),
+    unary(
+        "lgamma",
+        lambda x: np.where(np.isneginf(x), np.inf, special.gammaln(x)),
+        call(LIMITS),
+        call(np.array([-0.5, -1.5, 30.0])),
+        at=X + 2,
+    ),
     unary("digamma", special.psi, call(np.array([-0.5, -1.5, 30.0])), at=X),
     unary("exp2", np.exp2, call(LIMITS), even=True),
     unary("deg2rad", np.radians, call(LIMITS)),
@@ -272,4 +278,11 @@ TERNARY = [
         result_of_integers=None,
     ),
 ]
+
+
+def lgamma(x: np.ndarray) -> np.ndarray:
+    """SciPy's, but at −∞ as C's."""
+    return np.where(np.isneginf(x), np.inf, special.gammaln(x))
+
+
 RECORDS = [*UNARY, *BINARY, *TERNARY]

@@ -118,8 +118,14 @@ def test_groups_and_their_options():
     assert b.tolist() == [0, 0]
     with pytest.raises(OptionError, match="more than one group"):
         optimizer.add_param_group({"params": [a]})
-    with pytest.raises(OptionError, match="unknown options learning_rate"):
-        optimizer.add_param_group({"params": [nn.Parameter(tn.ones(1))], "learning_rate": 1})
+    optimizer.add_param_group({"params": [nn.Parameter(tn.ones(1))], "layer": 1})  # a program's own, kept
+    assert optimizer.param_groups[-1]["layer"] == 1
+    tn.set_strict(True)
+    try:
+        with pytest.raises(OptionError, match="unknown options learning_rate"):
+            optimizer.add_param_group({"params": [nn.Parameter(tn.ones(1))], "learning_rate": 1})
+    finally:
+        tn.set_strict(False)
     assert "Parameter Group 1" in repr(optimizer)
     named = optim.Adam(nn.Linear(1, 1).named_parameters())
     assert named.param_groups[0]["param_names"] == ["weight", "bias"]

@@ -17,6 +17,7 @@ CASES = {
     "Adamax": [{}, {"betas": (0.5, 0.9), "weight_decay": 0.1, "maximize": True}],
     "NAdam": [{}, {"weight_decay": 0.1, "momentum_decay": 0.1}, {"weight_decay": 0.1, "decoupled_weight_decay": True}],
     "RAdam": [{}, {"weight_decay": 0.1, "betas": (0.5, 0.9)}, {"weight_decay": 0.1, "decoupled_weight_decay": True}],
+    "ASGD": [{}, {"lambd": 0.02, "alpha": 0.6, "t0": 3, "weight_decay": 0.1, "maximize": True}],
     "Rprop": [{}, {"etas": (0.7, 1.5), "step_sizes": (1e-3, 0.02), "maximize": True}],
 }
 

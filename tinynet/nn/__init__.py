@@ -1,6 +1,7 @@
 """Layers and containers, with PyTorch's names."""
 
-from . import functional, init, utils
+from ..ops.linear_cross_entropy import LinearCrossEntropyOptions
+from . import functional, init, parallel, utils
 from .activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .adaptive import AdaptiveLogSoftmaxWithLoss
 from .attention import AdditiveAttention, MultiheadAttention
@@ -90,6 +91,7 @@ from .padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedParameter
 from .piecewise import (
     CELU,

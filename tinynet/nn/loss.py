@@ -11,7 +11,7 @@ from ..errors import OptionError, ShapeError
 from ..ops import loss as F
 from ..ops.checks import one_of
 from ..ops.ctc import ctc_loss
-from ..ops.linear_cross_entropy import linear_cross_entropy
+from ..ops.linear_cross_entropy import check_options, linear_cross_entropy
 from ..ops.shape import reshape
 from .linear import Linear
 from .module import Module
@@ -158,8 +158,7 @@ class LinearCrossEntropyLoss(Module):
             raise ShapeError(f"{where}: weight must have shape ({num_classes},), got {tuple(weight.shape)}")
         if not 0 <= label_smoothing <= 1:
             raise OptionError(f"{where}: label_smoothing must lie in [0, 1], got {label_smoothing}")
-        if options is not None:
-            raise NotImplementedError(f"{where}: options is not supported")
+        check_options(where, options)
         self.reduction = one_of(where, "reduction", reduction, *F.REDUCTIONS)
         self.register_buffer("weight", weight)
         self.num_classes, self.out_features, self.options = num_classes, out_features, options

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from .._layout import check_memory_format
 from .._tensor import Handle, Tensor, clear_grad, new_tensor
 from ..autograd.modes import no_grad
 from ..errors import DtypeError, OptionError
@@ -279,8 +280,19 @@ class Module:
         for p in self.parameters():
             clear_grad(p, set_to_none)
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Cast the floating-point parameters and buffers, in place. A device other than the CPU raises DeviceError."""
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:
+        """Cast the floating-point parameters and buffers, in place. A device other than the CPU raises DeviceError.
+
+        A `memory_format`, which concerns speed alone, does nothing: the kernels want row-major parameters.
+        """
+        check_memory_format(f"{type(self).__name__}.to", memory_format)
         from ..methods import to
 
         wanted = to(new_tensor(np.zeros(0, np.float32)), *args, dtype=dtype, device=device)

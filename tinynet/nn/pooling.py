@@ -106,6 +106,11 @@ class AvgPool1d(_AvgPoolNd):
 
     n = 1
 
+    def extra_repr(self) -> str:
+        """The geometry, each of one number."""
+        sizes = (v if isinstance(v, tuple) else (v,) for v in (self.kernel_size, self.stride, self.padding))
+        return "kernel_size={}, stride={}, padding={}".format(*sizes)
+
 
 class AvgPool2d(_AvgPoolNd):
     """Average pooling over (N, C, H, W)."""

@@ -12,7 +12,7 @@ from .. import dtypes
 from .._tensor import Tensor, new_tensor, wrap_dim
 from ..autograd import views
 from ..autograd.primitive import Primitive
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from . import primitives as P
 from .checks import check_broadcast, integer, sizes, tensor_of
 from .shape import cat, flip, movedim, narrow, reshape, stack, transpose
@@ -52,6 +52,8 @@ def _split_at(where: str, input: Tensor, parts: Any, dim: int, least: int) -> tu
     x = tensor_of(where, "input", input)
     if x.ndim < least:
         raise ShapeError(f"{where}: expected at least {least} dimensions, got shape {tuple(x.array.shape)}")
+    if not isinstance(parts, int | tuple | list | Tensor):
+        raise DtypeError(f"{where}: expected a number of sections or a sequence of indices, got {parts!r}")
     if isinstance(parts, int) and (parts < 1 or x.array.shape[dim] % parts):
         raise ShapeError(f"{where}: {parts} equal sections of a dimension of size {x.array.shape[dim]} do not exist")
     return _tensor_split(where, x, parts, dim)
@@ -262,10 +264,12 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     along = tuple(dims) if isinstance(dims, tuple | list) else (dims,)
     if len(by) != len(along):
         raise ShapeError(f"roll: {len(by)} shifts for {len(along)} dims")
+    if x.ndim == 0:
+        raise RangeError("roll: a 0-d tensor has no dimension to roll along")
     x = P.clone(x)
     for shift, dim in zip(by, along, strict=True):
         d = wrap_dim(dim, x.ndim, "roll")
-        n = x.array.shape[d] if x.ndim else 0
+        n = x.array.shape[d]
         if n and shift % n:
             x = cat([narrow(x, d, n - shift % n, shift % n), narrow(x, d, 0, n - shift % n)], d)
     return x

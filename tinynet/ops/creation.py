@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import dtypes
 from .._device import check_device
+from .._layout import plain
 from .._tensor import Size, Tensor, new_tensor
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError, whole_number
 from ..random import Generator, current_generator
 from . import checks
 from .checks import sizes, tensor_of
@@ -68,6 +69,7 @@ def _holds_arrays(data: Any) -> bool:
     return isinstance(data, np.ndarray | np.generic | Tensor)
 
 
+@plain
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested sequences, an array or a tensor.
 
@@ -125,21 +127,25 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return from_numpy(np.from_dlpack(ext_tensor))
 
 
+@plain
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
     return finish("zeros", np.zeros(sizes("zeros", size), _target("zeros", dtype)), device, requires_grad)
 
 
+@plain
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
     return finish("ones", np.ones(sizes("ones", size), _target("ones", dtype)), device, requires_grad)
 
 
+@plain
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose elements are not set."""
     return finish("empty", np.empty(sizes("empty", size), _target("empty", dtype)), device, requires_grad)
 
 
+@plain
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with one number; its dtype is the number's unless given."""
     shape = sizes("full", (size,))
@@ -149,22 +155,26 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     return finish("full", np.full(shape, value, target), device, requires_grad)
 
 
+@plain
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of `input`."""
     return _filled("zeros_like", input, 0, dtype, device, requires_grad)
 
 
+@plain
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape and dtype of `input`."""
     return _filled("ones_like", input, 1, dtype, device, requires_grad)
 
 
+@plain
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of the shape and dtype of `input` whose elements are not set."""
     x = tensor_of("empty_like", "input", input)
     return finish("empty_like", np.empty(x.array.shape, _target("empty_like", dtype, x.dtype)), device, requires_grad)
 
 
+@plain
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -179,6 +189,7 @@ def _filled(where: str, input: Tensor, value: Any, dtype: Any, device: Any, requ
     return finish(where, np.full(x.array.shape, value, target), device, requires_grad)
 
 
+@plain
 def arange(
     start: Any,
     end: Any = None,
@@ -192,6 +203,10 @@ def arange(
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if not all(math.isfinite(v) for v in (start, end, step)):
+        raise OptionError(f"arange: start, end and step must be finite, got {start}, {end} and {step}")
+    if dtype is not None and dtypes.as_dtype(dtype, "arange: dtype").category < 2:
+        start, end, step = (int(v) for v in (start, end, step))
     if step == 0 or (end - start) * step < 0:
         raise OptionError(f"arange: step {step} does not lead from {start} to {end}")
     whole = all(isinstance(v, int | np.integer) for v in (start, end, step))
@@ -200,21 +215,31 @@ def arange(
     return finish("arange", (start + step * np.arange(n)).astype(target), device, requires_grad)
 
 
+def _ends(where: str, start: Any, end: Any, steps: Any) -> tuple[Any, Any, int]:
+    for name, value in (("start", start), ("end", end)):
+        if isinstance(value, Tensor) and value.ndim:
+            raise ShapeError(f"{where}: {name} must be a number or a 0-d tensor, got shape {tuple(value.array.shape)}")
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    return start, end, whole_number(where, "steps", steps, 0)
+
+
+@plain
 def linspace(
     start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """`steps` numbers evenly from `start` to `end`, both included."""
-    if steps < 0:
-        raise OptionError(f"linspace: steps must be ≥ 0, got {steps}")
+    start, end, steps = _ends("linspace", start, end, steps)
     return finish("linspace", np.linspace(start, end, steps).astype(_target("linspace", dtype)), device, requires_grad)
 
 
+@plain
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The n×m matrix with ones on its diagonal."""
     shape = sizes("eye", (n, n if m is None else m))
     return finish("eye", np.eye(*shape, dtype=_target("eye", dtype)), device, requires_grad)
 
 
+@plain
 def logspace(
     start: float,
     end: float,
@@ -226,18 +251,19 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers from base^start to base^end, both included, in equal proportions."""
-    if steps < 0:
-        raise OptionError(f"logspace: steps must be ≥ 0, got {steps}")
+    start, end, steps = _ends("logspace", start, end, steps)
     powers = np.power(float(base), np.linspace(start, end, steps)).astype(_target("logspace", dtype))
     return finish("logspace", powers, device, requires_grad)
 
 
+@plain
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
     """The rows and columns, as a tensor (2, n), of the lower triangle of a row×col matrix."""
     found = np.tril_indices(*_offset("tril_indices", row, col, offset))
     return finish("tril_indices", np.stack(found).astype(_target("tril_indices", dtype)), device, False)
 
 
+@plain
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
     """The rows and columns, as a tensor (2, n), of the upper triangle of a row×col matrix."""
     found = np.triu_indices(*_offset("triu_indices", row, col, offset))
@@ -252,24 +278,28 @@ def _offset(where: str, row: int, col: int, offset: int) -> tuple[int, int, int]
 # of the dtype of another tensor
 
 
+@plain
 def new_zeros(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of a shape, in the dtype of `input`."""
     x = tensor_of("new_zeros", "input", input)
     return zeros(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def new_ones(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of a shape, in the dtype of `input`."""
     x = tensor_of("new_ones", "input", input)
     return ones(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def new_empty(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of a shape, in the dtype of `input`, whose elements are not set."""
     x = tensor_of("new_empty", "input", input)
     return empty(*size, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def new_full(
     input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -278,6 +308,7 @@ def new_full(
     return full(size, fill_value, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def new_tensor_like(
     input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -302,6 +333,7 @@ def _floats(where: str, dtype: Any) -> np.dtype[Any]:
     return target
 
 
+@plain
 def rand(
     *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -310,6 +342,7 @@ def rand(
     return finish("rand", draws, device, requires_grad)
 
 
+@plain
 def randn(
     *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -318,20 +351,23 @@ def randn(
     return finish("randn", draws, device, requires_grad)
 
 
+@plain
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform on [0, 1), of the shape and dtype of `input`."""
     x = tensor_of("rand_like", "input", input)
     return rand(x.array.shape, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal, of the shape and dtype of `input`."""
     x = tensor_of("randn_like", "input", input)
     return randn(x.array.shape, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
 
 
+@plain
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -343,6 +379,8 @@ def randint(
     """Uniform integers in [low, high): `randint(high, size)` or `randint(low, high, size)`."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None or low is None:
+        low, high = 0, low if high is None else high
     if not isinstance(size, tuple | list):
         raise DtypeError(f"randint: size must be a tuple, got {size!r}")
     if low >= high:
@@ -351,6 +389,7 @@ def randint(
     return finish("randint", draws.astype(_target("randint", dtype)), device, requires_grad)
 
 
+@plain
 def randperm(
     n: int,
     *,

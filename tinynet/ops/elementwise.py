@@ -281,6 +281,9 @@ def _isclose(where: str, input: Tensor, other: Tensor, rtol: float, atol: float,
     x, y = tensor_of(where, "input", input), tensor_of(where, "other", other)
     if x.array.dtype != y.array.dtype:
         raise DtypeError(f"{where}: expected one dtype, got {x.dtype} and {y.dtype}")
+    for name, bound in (("rtol", rtol), ("atol", atol)):
+        if bound < 0:
+            raise OptionError(f"{where}: {name} must be ≥ 0, got {bound}")
     from .._tensor import new_tensor
 
     return new_tensor(np.isclose(x.array, y.array, rtol, atol, equal_nan))

@@ -139,7 +139,7 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """½(log v + (x − t)²/v), v = max(var, eps), whose gradient is as if nothing were cut off.
 
-    var   of input's shape, or with a last dimension of size 1, or without one; or a number
+    var   of input's shape, or with one dimension of size 1 instead, or without the last; or a number
     full  add ½·log 2π
 
     Source: Nix and Weigend, ICNN 1994.
@@ -155,7 +155,7 @@ def gaussian_nll_loss(
     if v.array.shape != shape:
         if v.array.shape == shape[:-1]:
             v = P.reshape(v, shape=(*shape[:-1], 1))
-        elif v.array.shape != (*shape[:-1], 1):
+        elif v.ndim != len(shape) or [m for n, m in zip(shape, v.array.shape, strict=True) if n != m] != [1]:
             raise ShapeError(f"{where}: var of shape {tuple(v.array.shape)} does not fit input of shape {tuple(shape)}")
     v = P.add(v, np.maximum(v.array, v.array.dtype.type(eps)) - v.array)
     d = P.sub(x, t)

@@ -103,6 +103,8 @@ def embedding_bag(
     Raises ShapeError, OptionError, RangeError.
     """
     where = "embedding_bag"
+    if all(isinstance(t, Tensor) for t in (input, weight)) and input.is_floating_point() > weight.is_floating_point():
+        input, weight = weight, input  # an old order of the two, which PyTorch takes too
     index, w = integer(where, "input", input), floating(where, "weight", weight)
     one_of(where, "mode", mode, "sum", "mean", "max")
     if w.ndim != 2:

@@ -197,6 +197,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """z[…, k, …] = x[…, index[…, k, …], …] along `dim`; `index` may be smaller than `input` in the other dimensions."""
     x, k = tensor_of("gather", "input", input), integer("gather", "index", index).array
     d = wrap_dim(dim, x.ndim, "gather")
+    if k.ndim != x.ndim and k.size == 0:
+        return new_tensor(np.empty(k.shape, x.array.dtype))
     if k.ndim != x.ndim:
         raise ShapeError(f"gather: index has {k.ndim} dimensions, input has {x.ndim}")
     if x.ndim == 0:
@@ -261,14 +263,22 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return new_tensor(np.stack(columns, 1) if columns else np.zeros((len(found[0]), 0), np.int64))
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """`gather` whose index is broadcast against the input outside `dim`."""
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather` whose index is broadcast against the input outside `dim`; without a `dim`, of both made flat.
+
+    Negative indices count from the end.
+    """
     x, k = tensor_of("take_along_dim", "input", input), integer("take_along_dim", "indices", indices)
+    if dim is None:
+        return take_along_dim(P.reshape(x, shape=(x.array.size,)), P.reshape(k, shape=(k.array.size,)), 0)
     d = wrap_dim(dim, x.ndim, "take_along_dim")
     xs, ks = list(x.array.shape), list(k.array.shape)
     if len(xs) != len(ks):
         raise ShapeError(f"take_along_dim: indices have {len(ks)} dimensions, input has {len(xs)}")
-    _check_range("take_along_dim", k.array, xs[d], dim)
+    n = xs[d]
+    if k.array.size and k.array.min() < 0 and k.array.min() >= -n:
+        k = new_tensor(np.where(k.array < 0, k.array + n, k.array))
+    _check_range("take_along_dim", k.array, n, dim)
     xs[d] = ks[d] = 1
     try:
         both = np.broadcast_shapes(tuple(xs), tuple(ks))

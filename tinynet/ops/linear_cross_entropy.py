@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from .._tensor import Tensor
-from ..errors import OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
-from .checks import floating, tensor_of
+from .checks import floating, one_of, tensor_of
 from .linear import linear
 from .loss import cross_entropy
+
+
+@dataclass(frozen=True)
+class LinearCrossEntropyOptions:
+    """How `linear_cross_entropy` may cut its batch into parts, as in PyTorch. It concerns speed and memory alone."""
+
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
+
+    def __post_init__(self) -> None:
+        one_of("LinearCrossEntropyOptions", "acc_policy", self.acc_policy, "auto", "accurate", "balanced", "compact")
+
+
+def check_options(where: str, options: Any) -> None:
+    """Raise DtypeError unless it is LinearCrossEntropyOptions, or None."""
+    if options is not None and not isinstance(options, LinearCrossEntropyOptions):
+        raise DtypeError(f"{where}: options must be LinearCrossEntropyOptions or None, got {type(options).__name__}")
 
 
 def linear_cross_entropy(
@@ -31,13 +52,12 @@ def linear_cross_entropy(
     linear_weight  (C, in_features), or (C, …, in_features) for logits (N, C, …); linear_bias (C, …)
     ignore_index   −100 by default; not together with probabilities as target
 
-    The logits exist as a whole: `options`, which in PyTorch computes them in parts, raises NotImplementedError.
+    options        in how many parts PyTorch computes the logits: here they exist as a whole
     """
     where = "linear_cross_entropy"
     x, w = floating(where, "input", input), floating(where, "linear_weight", linear_weight)
     classes_of = tensor_of(where, "target", target)
-    if options is not None:
-        raise NotImplementedError(f"{where}: options is not supported")
+    check_options(where, options)
     if x.ndim not in (1, 2) or w.ndim < 2 or x.array.shape[-1] != w.array.shape[-1] or (x.ndim == 1 and w.ndim > 2):
         raise ShapeError(
             f"{where}: input must be (N, in_features) and linear_weight (C, …, in_features), got shapes "

@@ -116,6 +116,8 @@ def batch_norm(
     x = floating("batch_norm", "input", input)
     if x.ndim < 2:
         raise ShapeError(f"batch_norm: input must be (N, C, …), got shape {tuple(x.array.shape)}")
+    if eps <= 0:
+        raise OptionError(f"batch_norm: eps must be > 0, got {eps}")
     c = x.array.shape[1]
     _check("batch_norm", c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:

@@ -141,7 +141,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
         x = to_dtype(x, float, "logsumexp")
     axes = _dims("logsumexp", x, dim)
     if not axes:
-        return P.log(P.exp(x))
+        return P.clone(x)
     if builtins.any(x.array.shape[a] == 0 for a in axes):
         return P.log(P.sum_(P.exp(x), axes=axes, keepdims=keepdim))
     top = P.amax(x.detach(), axes=axes, keepdims=True)
@@ -260,19 +260,23 @@ def order_of(x: Array, axis: int, descending: bool = False) -> Array:
     return P.argsort(x.astype(np.float32) if x.dtype in HALVES else x, axis=axis, descending=descending)
 
 
+def _truth_dims(where: str, x: Tensor, dim: Any) -> tuple[int, ...]:
+    return () if isinstance(dim, tuple | list) and not dim else _dims(where, x, dim)
+
+
 @numpy_names
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Whether some element is nonzero."""
+    """Whether some element is nonzero; an empty `dim` reduces nothing, unlike that of the other reductions."""
     x = tensor_of("any", "input", input)
-    found = P.reduce_any(x, axes=_dims("any", x, dim), keepdims=keepdim)
+    found = P.reduce_any(x, axes=_truth_dims("any", x, dim), keepdims=keepdim)
     return to_dtype(found, np.uint8, "any") if x.array.dtype == np.uint8 else found  # as PyTorch
 
 
 @numpy_names
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Whether every element is nonzero."""
+    """Whether every element is nonzero; an empty `dim` reduces nothing, unlike that of the other reductions."""
     x = tensor_of("all", "input", input)
-    found = P.reduce_all(x, axes=_dims("all", x, dim), keepdims=keepdim)
+    found = P.reduce_all(x, axes=_truth_dims("all", x, dim), keepdims=keepdim)
     return to_dtype(found, np.uint8, "all") if x.array.dtype == np.uint8 else found  # as PyTorch
 
 

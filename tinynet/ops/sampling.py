@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from .._layout import plain
 from .._tensor import Tensor, new_tensor
 from ..autograd import views
 from ..errors import DtypeError, OptionError, ShapeError
@@ -49,6 +50,7 @@ def _spread(std: Any) -> Any:
     return std
 
 
+@plain
 def randint_like(
     input: Tensor,
     low: int,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from .._layout import check_memory_format
 from .._tensor import Tensor, wrap_dim, wrap_dims
 from ..errors import OptionError, RangeError, ShapeError
 from . import primitives as P
@@ -180,15 +181,29 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     return _expand("broadcast_to", input, tuple(size))
 
 
-def clone(input: Tensor) -> Tensor:
-    """A copy that stays in the graph."""
-    return P.clone(tensor_of("clone", "input", input))
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy that stays in the graph; row-major, or in the order of a memory format."""
+    order = check_memory_format("clone", memory_format)
+    z = P.clone(tensor_of("clone", "input", input))
+    return in_order("clone", z, order) if order else z
 
 
-def contiguous(input: Tensor) -> Tensor:
-    """The tensor itself if it is contiguous, else a copy that is."""
-    x = tensor_of("contiguous", "input", input)
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if it is contiguous, else a copy that is; row-major, or in the order of a memory format."""
+    x, order = tensor_of("contiguous", "input", input), check_memory_format("contiguous", memory_format)
+    if order:
+        return in_order("contiguous", x, order)
     return x if x.is_contiguous() else P.clone(x)
+
+
+def in_order(where: str, x: Tensor, order: tuple[int, ...]) -> Tensor:
+    """The same elements, whose dimensions lie in memory in `order`; itself if they do."""
+    if x.ndim != len(order):
+        raise ShapeError(f"{where}: this memory_format takes {len(order)} dimensions, got shape {tuple(x.array.shape)}")
+    turned = P.permute(x, axes=order)
+    if turned.is_contiguous():
+        return x
+    return P.permute(P.clone(turned), axes=tuple(order.index(i) for i in range(len(order))))
 
 
 @numpy_names
@@ -356,11 +371,15 @@ def _pad_by_index(x: Tensor, axis: int, lo: int, hi: int, mode: str) -> Tensor:
     if n == 0 or limit is not None and max(lo, hi) > limit:
         raise ShapeError(f"pad: mode {mode!r} cannot add {lo} and {hi} to a dimension of size {n}")
     places = np.arange(-lo, n + hi)
+    if mode == "circular":  # negative widths crop first; what is left goes round
+        kept = np.arange(max(0, -lo), n - max(0, -hi))
+        places = np.arange(-max(lo, 0), kept.size + max(hi, 0))
+        if places.size and not kept.size:
+            raise ShapeError(f"pad: mode 'circular' cannot add {lo} and {hi} to a dimension of size {n}")
+        places = kept[places % max(kept.size, 1)]
     if mode == "reflect":
         places = np.abs(places)
         places = np.where(places >= n, 2 * (n - 1) - places, places)
     elif mode == "replicate":
         places = np.clip(places, 0, n - 1)
-    else:
-        places = places % n
     return P.index(x, index=(*(slice(None),) * axis, places, *(slice(None),) * (x.ndim - axis - 1)))

@@ -46,7 +46,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if x.ndim == 0 or x.array.shape[d] % 2:
         raise ShapeError(f"glu: dim {dim} of shape {tuple(x.array.shape)} cannot be halved")
     n, before = x.array.shape[d] // 2, (slice(None),) * d
-    a, b = (P.index(x, index=(*before, s)) for s in (slice(0, n), slice(n, None)))
+    a, b = (P.index(x, index=(*before, s)) for s in (slice(0, n), slice(n, 2 * n)))
     return P.mul(a, _sigmoid(b))
 
 

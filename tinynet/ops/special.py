@@ -58,7 +58,13 @@ _erfinv = Primitive(
     promote="float",
     dx=lambda dz, z: P.mul(dz, P.mul(P.exp(_square(z)), 0.5 * math.sqrt(math.pi))),
 )
-_lgamma = Primitive("lgamma", _scipy("gammaln"), promote="float", dx=lambda dz, x: P.mul(dz, _digamma(x)))
+_gammaln = _scipy("gammaln")
+_lgamma = Primitive(
+    "lgamma",
+    lambda x: np.where(np.isneginf(x), np.abs(x), _gammaln(x)),  # SciPy's is −inf there
+    promote="float",
+    dx=lambda dz, x: P.mul(dz, _digamma(x)),
+)
 _digamma: Primitive = Primitive(
     "digamma", _scipy("psi"), promote="float", dx=lambda dz, x: P.mul(dz, _polygamma(x, n=1))
 )

@@ -64,7 +64,7 @@ class Adagrad(Optimizer):
         if fresh:  # a parameter of a group that was added later
             total += group["initial_accumulator_value"]
         steps[...] += 1
-        rate = group["lr"] / (1.0 + (float(steps) - 1.0) * group["lr_decay"])
+        rate = float(group["lr"]) / (1.0 + (float(steps) - 1.0) * group["lr_decay"])
         d = descent(p, g, group)
         total += d * d
         p -= (d / (np.sqrt(total) + group["eps"]) * rate).astype(p.dtype)

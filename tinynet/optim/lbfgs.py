@@ -93,7 +93,7 @@ class LBFGS(Optimizer):
             d = -point.grad if first else _direction(point.grad, memory, group["history_size"])
             if first:
                 memory.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
-            t: Any = min(1.0, 1.0 / np.abs(point.grad).sum()) * group["lr"] if first else group["lr"]
+            t: Any = min(1.0, 1.0 / np.abs(point.grad).sum()) * float(group["lr"]) if first else float(group["lr"])
             before, before_grad = point.loss, point.grad
             memory.update(d=new_tensor(d), t=t, prev_flat_grad=new_tensor(before_grad), prev_loss=before)
             point = _Point(0.0, before, before_grad, before_grad.dot(d))

@@ -14,6 +14,7 @@ from .._tensor import Tensor, changed, clear_grad, new_tensor
 from ..autograd.modes import enable_grad, modes, no_grad
 from ..autograd.views import check_memory
 from ..errors import DtypeError, GraphError, OptionError
+from ..strict import is_strict
 from .batch import Array, Batch, Launch, arrays_of, check_shapes, make_batch
 
 
@@ -94,7 +95,7 @@ class Optimizer:
                 raise OptionError(f"{self._name}: a parameter appears in more than one group, or twice")
             seen.add(id(p))
         unknown = set(group) - set(self.defaults) - {"params", "param_names", "initial_lr", "name"}
-        if unknown:
+        if unknown and is_strict():  # as in PyTorch, a program may keep its own things there
             raise OptionError(f"{self._name}: unknown options {', '.join(sorted(unknown))}")
         group["params"] = items
         for name, value in self.defaults.items():
