@@ -2,9 +2,9 @@
 
 from hypothesis import settings
 
-UNIT = 10  # max_examples of the default profile
+UNIT = 10  # examples of a profile that multiplies by one; the default has fewer where no test says how many
 
 
 def examples(n: int) -> settings:
     """Settings of `n` examples in the default profile, and in proportion in the others."""
-    return settings(max_examples=max(1, n * settings.default.max_examples // UNIT))
+    return settings(max_examples=max(1, n * max(settings.default.max_examples, UNIT) // UNIT))
