@@ -37,6 +37,7 @@ def check(cpu, close, q, k, v, mask, dy, *, scale=0.3, causal=False):
 LENGTHS = [(1, 1), (3, 200), (64, 128), (65, 129), (130, 7), (200, 300)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("length", "keys"), LENGTHS)
 @pytest.mark.parametrize(("size", "width"), [(32, 32), (5, 17), (48, 80), (64, 16)])

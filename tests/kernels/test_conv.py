@@ -60,6 +60,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_conv_large(cpu, close, normal, name):
     shape, weights, stride, padding, dilation, groups = LARGE[name]

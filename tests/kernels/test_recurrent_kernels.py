@@ -68,6 +68,7 @@ def test_saturated_gates(cpu, kind, normal, dtype):
     assert np.abs(y).max() <= 4
 
 
+@pytest.mark.slow
 @kinds
 def test_products_of_many_rows(cpu, kind):
     """More rows than a block of a product, and more terms than a chunk of a sum: float32 beside float64."""

@@ -135,6 +135,7 @@ for channels, filters in ((3, 5), (17, 20)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [4, 8] if THOROUGH else [8])  # each compiles anew
 def test_narrower_vectors(cpu, width):
     from tinynet_kernels.cpu import simd

@@ -113,6 +113,7 @@ def run(program, *arguments, **environment):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_same_bits_for_any_number_of_threads(cpu):
     results = {run(EVERY_KERNEL, n, "float32", "float64") for n in ("1", "2", "4")}
     assert len(results) == 1

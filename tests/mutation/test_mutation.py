@@ -1,4 +1,4 @@
-"""A sample of mutants in every run; all of them under HYPOTHESIS_PROFILE=thorough, and by `python -m tests.mutation`."""
+"""A sample of mutants among the slow tests; all of them under HYPOTHESIS_PROFILE=thorough, and by `python -m tests.mutation`."""
 
 from __future__ import annotations
 
@@ -50,12 +50,14 @@ def test_there_are_many_of_every_kind() -> None:
     assert {m.kind for m in sample(SAMPLED)} == {m.kind for m in all_mutants()}
 
 
+@pytest.mark.slow
 def test_most_of_a_sample_is_killed() -> None:
     mutants = sample(SAMPLED)
     outcomes = [try_mutant(m, cases_for(mutants)) for m in mutants]
     assert score(outcomes) >= FLOOR, report(outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not THOROUGH, reason="all mutants take an hour: under the thorough profile")
 def test_most_of_all_are_killed() -> None:
     """In a process of its own: what some mutants do to memory must not reach the other tests."""
@@ -63,6 +65,7 @@ def test_most_of_all_are_killed() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_right_rule_is_never_killed() -> None:
     """The checks that the mutants go through, with the kernels as they are and as plain Python."""
     mutants = sample(SAMPLED)

@@ -158,6 +158,7 @@ print(tn.get_num_threads(), h.hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["lenet", "cnn"])
 def test_the_same_bits_for_1_2_and_4_threads(tmp_path, model):
     seen = set()
