@@ -30,6 +30,7 @@ _MARKER_OPTIONS = ("budget", "seed", "max_unresolved", "rtol", "atol")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options --grad-budget, --grad-profile and --grad-seed."""
     group = parser.getgroup("gradients", "gradient checks (tinynet)")
     group.addoption(
         "--grad-budget",
@@ -48,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """The marker, and the run's budget and seed."""
     config.addinivalue_line(
         "markers", f"grad({', '.join(f'{o}=...' for o in _MARKER_OPTIONS)}): checks gradients, with options of its own"
     )
@@ -205,6 +207,7 @@ def grad_check(request: pytest.FixtureRequest) -> GradCheck:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One line with the verdicts of all checks; nothing where none ran."""
     run = config.stash[_RUN]
     if not run.verdicts:
         return

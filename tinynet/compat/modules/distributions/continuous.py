@@ -57,12 +57,18 @@ class Normal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """−(x − loc)² / (2 scale²) − log scale − ½ log 2π."""
-        z = (self._checked(value) - self.loc) / self.scale
+        return self._log_density(self._checked(value))
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        z = (x - self.loc) / self.scale
         return -0.5 * z * z - self.scale.log() - 0.5 * LOG_2PI
 
     def cdf(self, value: Tensor) -> Tensor:
         """½ (1 + erf((x − loc) / (scale √2)))."""
-        return 0.5 * (1 + tn.erf((self._checked(value) - self.loc) / (self.scale * math.sqrt(2))))
+        return self._below(self._checked(value))
+
+    def _below(self, x: Tensor) -> Tensor:
+        return 0.5 * (1 + tn.erf((x - self.loc) / (self.scale * math.sqrt(2))))
 
     def icdf(self, value: Tensor) -> Tensor:
         """loc + scale √2 erf⁻¹(2p − 1)."""
@@ -105,12 +111,11 @@ class LogNormal(Normal):
     def log_prob(self, value: Tensor) -> Tensor:
         """log p_normal(log x) − log x."""
         y = self._checked(value).log()
-        z = (y - self.loc) / self.scale
-        return -0.5 * z * z - self.scale.log() - 0.5 * LOG_2PI - y
+        return self._log_density(y) - y
 
     def cdf(self, value: Tensor) -> Tensor:
         """The normal one of log x."""
-        return 0.5 * (1 + tn.erf((self._checked(value).log() - self.loc) / (self.scale * math.sqrt(2))))
+        return self._below(self._checked(value).log())
 
     def icdf(self, value: Tensor) -> Tensor:
         """e to the normal one."""
