@@ -10,6 +10,7 @@ import tinynet as tn
 import tinynet.methods
 import tinynet.nn.functional as F
 from tests.op_records import RECORDS, OpRecord
+from tinynet.ops import probability_functions
 
 RECORDED = [name for record in RECORDS for name in record.names]
 INDEXING = ("Tensor.__getitem__", "Tensor.__setitem__")
@@ -21,14 +22,17 @@ def public_names() -> set[str]:
     families = [names for _, names in tinynet.methods.FAMILIES]
     methods = {f"Tensor.{n}" for names in families for n in names.split() if n not in functions}
     inner = {f"F.{n}" for n in F.__all__} | {f"linalg.{n}" for n in tn.linalg.__all__}
+    functions |= {n for n, (module, _) in tn.ALIASES.items() if module.startswith("ops.")}
+    inner |= {f"special.{n}" for n in tn.special.__all__ if hasattr(probability_functions, n) and n not in functions}
     return functions | inner | methods | set(INDEXING)
 
 
 def resolve(name: str) -> object:
     if name.startswith("F."):
         return getattr(F, name[2:])
-    if name.startswith("linalg."):
-        return getattr(tn.linalg, name[7:])
+    for module in ("linalg", "special"):
+        if name.startswith(f"{module}."):
+            return getattr(getattr(tn, module), name.partition(".")[2])
     return getattr(tn.Tensor, name[7:]) if name.startswith("Tensor.") else getattr(tn, name)
 
 
@@ -62,5 +66,5 @@ def test_record_is_complete(record: OpRecord) -> None:
     shapes = [a.shape for c in record.edges for a in (c.args[i] for i in c.arrays())]
     assert record.kind == "creation" or any(0 in s for s in shapes), "no call with a size-0 array"
     one = any(s and set(s) == {1} for s in shapes)
-    never = ("cross", "affine_grid", "corrcoef")  # of size 3; of 2 × 3; NaN for one number
+    never = ("cross", "affine_grid", "corrcoef", "gradient")  # of size 3; of 2 × 3; NaN for one number; of 2 points
     assert record.kind == "creation" or record.name in never or one, "no call with a size-1 array"

@@ -56,6 +56,10 @@ TABLE: dict[str, str] = {
         repeat_interleave roll rot90 row_stack tensor_split tile vsplit vstack""",
     "ops.matrix": """addbmm addmm addmv addr baddbmm cdist chain_matmul cholesky cross det dist inner inverse kron logdet
         matrix_power slogdet tensordot trace vdot""",
+    "ops.matrix_equation": "cholesky_inverse cholesky_solve matrix_exp pinverse triangular_solve",
+    "ops.slicing": """as_strided as_strided_scatter diagonal_scatter gradient index_reduce put renorm select_scatter
+        slice_scatter""",
+    "ops.probability_functions": "i0 igamma igammac nextafter",
     "ops.composite": "argwhere corrcoef cov fix frexp gcd lcm mvlgamma select unravel_index vander",
     "ops.sampling": "multinomial normal poisson randint_like",
     "ops.activation": "log_softmax relu sigmoid softmax tanh",
@@ -72,6 +76,7 @@ TABLE: dict[str, str] = {
         pdist pixel_shuffle pixel_unshuffle prelu rad2deg_ range reciprocal_ relu_ rms_norm round_ rrelu
         rrelu_ rsqrt_ rsub scalar_tensor selu selu_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_
         threshold threshold_ triplet_margin_loss trunc_ xlogy_ zero_""",
+    "compat.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
     "compat.tensors": """BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor
         LongTensor ShortTensor set_default_tensor_type""",
     "compat.switches": """are_deterministic_algorithms_enabled broadcast_shapes can_cast compile get_default_device
@@ -85,6 +90,8 @@ ALIASES = {
     "autocast": ("amp", "autocast"),
     "bool": ("dtypes", "bool_"),
     "half": ("dtypes", "float16"),
+    "qr": ("ops.decomposition", "qr_old"),
+    "svd": ("ops.decomposition", "svd_old"),
     "float": ("dtypes", "float32"),
     "double": ("dtypes", "float64"),
     "short": ("dtypes", "int16"),
@@ -106,7 +113,7 @@ OLD_MODULES = (  # PyTorch's, in compat/modules
         "jit",
         "mps",
     ),
-    *("onnx", "quantization", "sparse", "special", "version", "xpu"),
+    *("onnx", "quantization", "signal", "sparse", "special", "version", "xpu"),
 )
 
 _HOME: dict[str, tuple[str, str]] = {

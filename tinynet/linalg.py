@@ -9,22 +9,49 @@ from .ops import matrix
 from .ops import primitives as P
 from .ops.arranging import diagonal as _diagonal
 from .ops.checks import floating, tensor_of
+from .ops.decomposition import eigh, eigvalsh, qr, svd, svdvals
 from .ops.linalg import matmul
-from .ops.matrix import cholesky, det, inv, matrix_norm, matrix_power, multi_dot, slogdet, solve, vector_norm
+from .ops.matrix import cholesky, det, inv, matrix_power, multi_dot, slogdet, solve
+from .ops.matrix_equation import (
+    cond,
+    lstsq,
+    matrix_exp,
+    matrix_rank,
+    pinv,
+    solve_triangular,
+    tensorinv,
+    tensorsolve,
+    vander,
+)
+from .ops.matrix_norm import matrix_norm, vector_norm
 
 __all__ = [
     "cholesky",
+    "cond",
     "cross",
     "det",
     "diagonal",
+    "eigh",
+    "eigvalsh",
     "inv",
+    "lstsq",
     "matmul",
+    "matrix_exp",
     "matrix_norm",
     "matrix_power",
+    "matrix_rank",
     "multi_dot",
     "norm",
+    "pinv",
+    "qr",
     "slogdet",
     "solve",
+    "solve_triangular",
+    "svd",
+    "svdvals",
+    "tensorinv",
+    "tensorsolve",
+    "vander",
     "vecdot",
     "vector_norm",
 ]

@@ -21,14 +21,18 @@ from .ops import (
     checks,
     composite,
     creation,
+    decomposition,
     elementwise,
     indexing,
     linalg,
     matrix,
+    matrix_equation,
+    probability_functions,
     reduction,
     sampling,
     selection,
     shape,
+    slicing,
     special,
     statistics,
 )
@@ -56,6 +60,10 @@ ARRANGING = """diag diag_embed diagflat diagonal dsplit fliplr flipud hsplit rav
     roll rot90 tensor_split tile unfold vsplit"""
 MATRIX = """addbmm addmm addmv addr baddbmm cholesky cross det dist inner inverse kron logdet matrix_power slogdet trace
     vdot"""
+MATRIX_EQUATION = "cholesky_inverse cholesky_solve matrix_exp pinverse triangular_solve"
+SLICING = """as_strided as_strided_scatter diagonal_scatter index_reduce put renorm select_scatter
+    slice_scatter"""
+PROBABILITY = "i0 igamma igammac nextafter"
 COMPOSITE = "argwhere corrcoef cov fix frexp gcd lcm mvlgamma select"
 ACTIVATION = "relu sigmoid softmax log_softmax tanh"
 IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
@@ -66,7 +74,7 @@ IN_PLACE = """abs absolute acos acosh addbmm addcdiv addcmul addmm addmv addr ar
     lgamma log log10 log1p log2 logical_and
     logical_not logical_or logical_xor logit lt masked_fill masked_scatter multiply mvlgamma nan_to_num ne neg negative
     not_equal pow rad2deg reciprocal remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh
-    sqrt square subtract tan tanh tril triu true_divide trunc xlogy"""
+    sqrt square subtract tan tanh tril triu true_divide trunc xlogy put index_reduce renorm i0 igamma igammac nextafter"""
 FAMILIES = (
     (elementwise, ELEMENTWISE),
     (reduction, REDUCTION),
@@ -79,6 +87,9 @@ FAMILIES = (
     (selection, SELECTION),
     (arranging, ARRANGING),
     (matrix, MATRIX),
+    (matrix_equation, MATRIX_EQUATION),
+    (slicing, SLICING),
+    (probability_functions, PROBABILITY),
     (composite, COMPOSITE),
 )
 
@@ -294,6 +305,7 @@ def attach() -> None:
         methods[function.__name__] = function
     for name in ("exponential_", "geometric_", "log_normal_", "cauchy_", "random_", "multinomial"):
         methods[name] = getattr(sampling, name)
+    methods |= {"svd": decomposition.svd_old, "qr": decomposition.qr_old}
     methods["fill_diagonal_"] = arranging.fill_diagonal_
     for name in ("new_zeros", "new_ones", "new_empty", "new_full"):
         methods[name] = getattr(creation, name)

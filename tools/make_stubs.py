@@ -93,6 +93,7 @@ def tensor_stub() -> str:
         "from . import dtypes as _dtypes",
         "from ._device import device as _Device",
         "from .autograd.node import Leaf, Node, Part",
+        "from .ops.decomposition import old_svd_result, qr_result",
         "from .ops.reduction import max_result",
         "from .random import Generator",
         "",

@@ -22,6 +22,35 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("sum_to.forward: True → False", "reshaped right after"),
     ("anchor.dlike is ", "zeros scaled, moved or turned are zeros; zeros and one are found"),
     ("anchor.dx: anchor(dz, like) → dz", "the gradient then requires none, and its own is zeros either way"),
+    *(
+        (
+            f"ctc_loss.backward: {change}",
+            "to add p times a number is seen in no gradient of logits; it has tests of its own",
+        )
+        for change in (
+            "np.arange(frames)[:, None] < input_lengths →",
+            "np.where(inside, np.exp(logp), 0) →",
+            "np.where(impossible, 0 if zero_infinity ",
+            "np.where(impossible, 0 if zero_infinity else np.nan, dy) →",
+            "0 if zero_infinity else np.nan → 0",
+            "0 → 1 #7$",
+        )
+    ),
+    *(
+        (f"ctc_loss.backward: {change}", "what is masked, or scaled by 0, right after")
+        for change in (
+            "np.where(inside, np.exp(share - np.where",
+            "np.where(impossible, 0, likelihood) →",
+            "0 → 1 #4$",
+            "0 → 1 #5$",
+            "0 → 1 #6$",
+            "np.where(inside, grad * scale[:, None], dtype.type(0)) →",
+        )
+    ),
+    ("ctc_loss.backward: likelihood < IMPOSSIBLE → likelihood <=", "no likelihood is that number"),
+    ("ctc_loss.backward: np.maximum(2 * target_lengths - k, 0) → np.maximum(0, ", "the larger of the same two"),
+    ("ctc_loss.backward: _log_sum(follows[:, :-2], follows[:, 1:- …", "the sum in another order"),
+    ("ctc._log_sum: np.maximum(", "the larger of the same two"),
     ("anchor reads what the call before saved", "of what it saves nothing but the place in the graph counts"),
     ("alias overwrites its cotangent", "an alias comes before all else in its function: nobody reads after it"),
     ("indexing.scatter_add: flat.astype(x.dtype) → flat", "the engine casts a gradient to its input's dtype"),
@@ -38,6 +67,20 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel loss._gradients: max(count, 1) → count", "differs for no elements alone, which have no gradient"),
     ("kernel attention_tiles.add_over_keys: 3 → 4", "the plain form takes one vector at a time"),
     ("kernel recurrent._pack_rows: min(lanes, filled - v) →", "what is copied too much is overwritten right after"),
+    ("kernel recurrent._pack_rows: filled - v → filled + v", "what is copied too much is overwritten right after"),
+    ("kernel recurrent._pack_rows: columns // VECTORS → columns", "the plain form moves any number at a time"),
+    *(
+        (f"kernel recurrent._pack_rows: {part} →", "what stands behind the last column is multiplied, and dropped")
+        for part in (
+            "at + (i + 1) * columns",
+            "at + i * columns + filled:at + (i + 1) * columns",
+            "panels[at + i * columns + filled:at + (i + 1) * columns] = 0",
+            "i + 1",
+        )
+    ),
+    ("kernel recurrent._sum: x[j] + y[j] →", "of the forward alone, whose values are tested: in the backward y is 0"),
+    ("kernel recurrent._weight_block: min(lanes, size - i) →", "the plain form turns any number at a time"),
+    ("kernel recurrent._weight_block: x.shape[2] // VECTORS →", "the plain form turns any number at a time"),
     (
         "kernel recurrent._pack_transposed: ",
         "of the forward alone, whose values are tested; the backward packs none so",
@@ -82,6 +125,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "columns that are computed twice come out the same",
     ),
     ("kernel softmax._log_softmax_columns_grad: k % blocks * BLOCK → k % blocks", "as above"),
+    ("kernel softmax._log_softmax_columns_grad: k % blocks → k #2$", "as above"),
     ("kernel softmax._log_softmax_columns_grad: 1 → 2", "as above"),
     ("kernel cross_entropy._rows_grad: 0 → 1", "the weight of the only class: its gradient is 0"),
     ("kernel cross_entropy._subtract: 0 → 1", "the weight of the only class: its gradient is 0"),
@@ -119,6 +163,40 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel norm._coefficients: factor * total / count + slope * rest →", "as above"),
     ("kernel norm._coefficients: slope * rest → rest", "as above"),
     ("kernel row_norm._group_backward: two + rest * one → two", "as above"),
+    *(
+        (f"kernel row_norm.{change}", "what rounding the mean leaves is 0 in float64; float32 has a test of its own")
+        for change in (
+            "_row_numbers: (np.float64(centre) - mean[r]) * rstd[r] →",
+            "_row_products: (x[r, i] - centre) * scale + rest →",
+            "_row_gradient: (x[r, i] - centre) * scale + rest →",
+            "_add_products: (x[r, i] - first[0]) * first[1] + first[2] →",
+            "_add_products: (x[r + 1, i] - second[0]) * second[1] + second[2] →",
+            "_add_products: (x[r + 2, i] - third[0]) * third[1] + third[2] →",
+            "_add_products: (x[r + 3, i] - fourth[0]) * fourth[1] + fourth[2] →",
+            "_add_row: (x[r, i] - numbers[0]) * numbers[1] + numbers[2] →",
+        )
+    ),
+    ("kernel row_norm._chunk_backward: np.uintp(1) → 1$", "the same number"),
+    ("kernel row_norm._chunk_backward: np.uintp(2) → 2$", "the same number"),
+    ("kernel row_norm._chunk_backward: np.uintp(3) → 3$", "the same number"),
+    ("kernel row_norm.layer_norm_backward: _cancel(dx) →", "it makes of a rounding the 0 that it stands for"),
+    (
+        "kernel row_norm.layer_norm_backward: sums.sum(axis=0, dtype=np.float64).astype(",
+        "the engine casts a gradient to its input's dtype",
+    ),
+    ("kernel pointwise._numbers: np.array(values, x.dtype) → values", "numbers of Python are float64"),
+    ("kernel pointwise._exponential_grad_chunk: zero if v > zero else v →", "above 0 the exponential is not taken"),
+    ("kernel pointwise._exponential_grad_chunk: v > zero → v >= zero$", "0 in place of 0"),
+    ("kernel recurrent_lstm._lstm_steps_back: batch + block - 1 →", "one more block, which is empty"),
+    ("kernel recurrent_lstm._lstm_steps_back: min(batch, (k + 1) * block) →", "a step has no more rows than are left"),
+    ("kernel recurrent.rnn_backward: any(needs[2:]) →", "the engine drops a gradient that nobody asked for"),
+    ("rms_norm.backward: None if w is None", "the engine drops a gradient that nobody asked for"),
+    (
+        "kernel recurrent.add_product: columns - p * panel + lanes - 1 → columns - p * panel + lanes",
+        "one vector of padding",
+    ),
+    ("kernel recurrent.add_product: columns - p * panel → columns", "further vectors of padding"),
+    ("kernel recurrent.add_product: 0 → 1 #5$", "the distance of lines, of which there is one"),
     (
         "kernel row_norm.group_norm_backward: sums.sum(axis=1).astype(",
         "the engine casts a gradient to its input's dtype",

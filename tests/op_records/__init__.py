@@ -30,10 +30,13 @@ FAMILIES = [
     "recurrent",
     "creation_random",
     "special",
+    "probability_functions",
     "statistics",
     "selection",
+    "slicing",
     "arranging",
     "matrix",
+    "decomposition",
     "composite",
     "sampling",
 ]

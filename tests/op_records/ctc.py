@@ -81,6 +81,7 @@ RECORDS: list[OpRecord] = [
             call(ONES((2, 2, 2)), np.zeros((2, 0), np.int64), (2, 0), (0, 0), reduction="none"),
             call(X[:, 0], T[0], (3,), (2,), reduction="none"),
             call(X, T, (3, 3), (2, 1), blank=0),
+            call(X, T[:, :1], (3, 3), (0, 1), reduction="none"),
             call(X, T - 1, (3, 2), (2, 2), blank=2),
         ),
         refusals=(

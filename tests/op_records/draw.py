@@ -133,7 +133,7 @@ def listed(
     """A record whose inputs are the calls listed; `edges` come before the plain call (the last of the calls)."""
     names_ = tuple(names.split())
     home, _, name = names_[0].rpartition(".")
-    owner = {"": tn, "F": tn.nn.functional, "linalg": tn.linalg, "Tensor": tn.Tensor}[home]
+    owner = {"": tn, "F": tn.nn.functional, "linalg": tn.linalg, "special": tn.special, "Tensor": tn.Tensor}[home]
     more.setdefault("function", getattr(owner, name))
     more.setdefault("tolerance", COMPOSED)
     more.setdefault("result_of_integers", "kept")

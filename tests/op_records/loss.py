@@ -131,6 +131,7 @@ def of_classes(name: str, function: Any, entropy: bool) -> OpRecord:
             *(call(d.numbers(2, 3, 2), ROWS, **o) for o in smoothed),
             call(d.numbers(3, 2, 133, step=0.01), np.arange(399).reshape(3, 133) % 2, **smoothed[-1]),  # > 128 columns
             call(d.numbers(2, 3), LABELS, d.numbers(3)),
+            call(d.numbers(3, 3), np.array([0, 2, 1])),
             call(d.numbers(3, 3), np.array([2, 0, 1]), d.numbers(3)),
         ),
         refusals=(

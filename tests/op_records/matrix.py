@@ -112,8 +112,8 @@ SQUARES = (call(BATCHES), call(ONE))
 
 def square(names: str, f: Any, *calls: Call, edges: Any = SQUARES, **more: Any) -> OpRecord:
     name = names.split()[0].rpartition(".")[2]
-    bad = more.pop("bad", ())
-    refusals = (refused(f"{name}.*square", ValueError, X, *bad), *more.pop("refusals", ()))
+    bad = refused(f"{name}.*square", ValueError, X, *more.pop("bad", ()), **more.pop("named", {}))
+    refusals = (bad, *more.pop("refusals", ()))
     more = {
         "halves": False,
         "result_of_integers": None,
@@ -342,11 +342,15 @@ RECORDS = [
         call(B, -1),
         call(B, math.inf, (0, 1), True),
         call(X, 1),
+        call(B, 2, (0, 2)),
+        call(B, -2, keepdim=True),
+        call(B, "nuc", (2, 0), True),
+        call(X, "nuc"),
         call(X),
         edges=(call(BATCHES), call(ONE, -math.inf)),
         refusals=(
             refused("matrix_norm.*two dims", ValueError, V),
-            refused("matrix_norm.*'nuc'", NotImplementedError, X, "nuc"),
+            refused("matrix_norm.*'max'", ValueError, X, "max"),
         ),
         **FLOATS,
     ),

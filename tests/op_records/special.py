@@ -46,7 +46,7 @@ def binary(names: str, f: Any, *more: Call, at: Any = None, **options: Any) -> O
     edges = options.pop("edges", BOTH)
     at = call(X, Y) if at is None else at
     options.setdefault("integers", d.whole(I32, J32))
-    name = names.split()[0]
+    name = names.split()[0].rpartition(".")[2]
     kind = np.int32 if options.get("only_integers") else np.float64
     refusals = (refused(f"{name}.*shape", ValueError, np.ones(2, kind), np.ones(3, kind)), *options.pop("refusals", ()))
     options = {"tolerance": COMPOSED, "differentiable": (0, 1), "broadcasts": True, "refusals": refusals, **options}

@@ -13,8 +13,8 @@ _HOME = {
     **dict.fromkeys(("Function", "once_differentiable"), "function"),
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
     **dict.fromkeys(("no_grad", "enable_grad", "inference_mode", "set_grad_enabled"), "modes"),
-    "functional": "",
-    "Variable": ".compat.tensors",
+    **{"functional": "", "Variable": ".compat.tensors"},
+    **dict.fromkeys(("gradcheck", "gradgradcheck"), ".compat.gradcheck"),
 }
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Products with a sum, of several tensors and along dimensions; inverses, determinants, factors and norms of matrices."""
+"""Products with a sum, of several tensors and along dimensions; inverses, determinants and powers of matrices."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError, ShapeError
 from . import primitives as P
 from .arranging import diagonal
-from .checks import check_broadcast, floating, numpy_names, promoted, tensor_of, to_dtype
+from .checks import check_broadcast, floating, promoted, tensor_of
 from .linalg import _matmul, _operands, _ranked, bmm, dot, matmul, outer
-from .reduction import amax, amin, norm
+from .reduction import norm
 
 Array = np.ndarray[Any, Any]
 
@@ -381,37 +381,3 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         x = matmul(x, x) if n else x
     assert z is not None
     return P.clone(z) if z is A else z
-
-
-# norms
-
-
-@numpy_names
-def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """(Σ |x|ᵖ)^(1/p) over `dim` (all elements by default), p = `ord` a number or ±inf, 0 for the count of nonzeros."""
-    x = floating("vector_norm", "x", to_dtype(tensor_of("vector_norm", "x", x), dtype, "vector_norm"))
-    if isinstance(ord, str):
-        raise OptionError(f"vector_norm: ord must be a number, got {ord!r}")
-    return norm(x, ord, dim, keepdim)
-
-
-@numpy_names
-def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
-    """Norms of matrices: "fro" √Σx²; 1, −1 the largest, smallest sum of |x| of a column; inf, −inf of a row."""
-    x = floating("matrix_norm", "A", to_dtype(tensor_of("matrix_norm", "A", A), dtype, "matrix_norm"))
-    rows, columns = wrap_dims(tuple(dim), x.ndim, "matrix_norm") if x.ndim > 1 and len(dim) == 2 else (0, 0)
-    if rows == columns:
-        raise ShapeError(
-            f"matrix_norm: expected two dims of at least 2 dimensions, got {dim} of {tuple(x.array.shape)}"
-        )
-    if ord == "fro":
-        return norm(x, 2, (rows, columns), keepdim)
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise NotImplementedError(f"matrix_norm: ord={ord!r} is not supported; use 'fro', 1, -1, inf or -inf")
-    along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = P.sum_(P.absolute(x), axes=(along,), keepdims=True)
-    z = (amax if ord > 0 else amin)(sums, across, True)
-    kept = tuple(n for i, n in enumerate(z.array.shape) if i not in (rows, columns))
-    return z if keepdim else P.reshape(z, shape=kept)

@@ -1,4 +1,4 @@
-"""PyTorch's `func`: `grad` and `grad_and_value`. The rest raises NotImplementedError."""
+"""PyTorch's `func`: gradients, Jacobians and Hessians as functions. `vmap` raises NotImplementedError."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tinynet import autograd
+from tinynet.autograd import functional
 from tinynet.autograd.basis import alias
 from tinynet.autograd.modes import enable_grad
 from tinynet.compat.switches import unsupported
 from tinynet.errors import ShapeError
+from tinynet.nn.utils.stateless import functional_call as functional_call
 
 vmap = unsupported("func.vmap", "write the batch dimension out")
-jvp = unsupported("func.jvp", "use autograd.functional.jvp")
-vjp = unsupported("func.vjp", "use autograd.functional.vjp")
-jacrev = unsupported("func.jacrev", "use autograd.functional.jacobian")
-jacfwd = unsupported("func.jacfwd", "use autograd.functional.jacobian")
-hessian = unsupported("func.hessian", "use autograd.functional.hessian")
-functional_call = unsupported("func.functional_call")
 
 
 def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -50,5 +46,67 @@ def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> C
     def wrapper(*args: Any, **options: Any) -> Any:
         gradients, value = grad_and_value(func, argnums, has_aux)(*args, **options)
         return (gradients, value[1]) if has_aux else gradients
+
+    return wrapper
+
+
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """(func(*primals), the function v ↦ vᵀJ), and what else `func` returns with `has_aux`.
+
+    The second takes one cotangent an output, and returns one gradient, or a tuple for several primals.
+    """
+    with enable_grad():
+        fresh = [alias(x) if x.requires_grad else x.detach().requires_grad_() for x in primals]
+        out = func(*fresh)
+        value, aux = out if has_aux else (out, None)
+    outputs = list(value) if isinstance(value, tuple | list) else [value]
+
+    def pull(*cotangents: Any, retain_graph: bool | None = None, create_graph: bool | None = None) -> Any:
+        given = cotangents[0] if len(cotangents) == 1 and isinstance(cotangents[0], tuple | list) else cotangents
+        found = autograd.grad(outputs, fresh, list(given), retain_graph=True, materialize_grads=True)
+        return found if len(fresh) > 1 else found[0]
+
+    shown = tuple(y.detach() for y in outputs) if isinstance(value, tuple | list) else value.detach()
+    return (shown, pull, aux) if has_aux else (shown, pull)
+
+
+def jvp(func: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """(func(*primals), J · tangents)."""
+    return functional.jvp(func, tuple(primals), tuple(tangents))
+
+
+def jacrev(func: Callable[..., Any], argnums: Any = 0, **options: Any) -> Callable[..., Any]:
+    """The function x ↦ ∂func/∂x, of the output's shape and then the argument's; for several argnums a tuple."""
+    return _derivative("jacrev", functional.jacobian, func, argnums, options)
+
+
+def jacfwd(func: Callable[..., Any], argnums: Any = 0, **options: Any) -> Callable[..., Any]:
+    """`jacrev`: there is no forward mode."""
+    return _derivative("jacfwd", functional.jacobian, func, argnums, options)
+
+
+def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """The function x ↦ ∂²func/∂x², for a func that returns one number."""
+    return _derivative("hessian", functional.hessian, func, argnums, {})
+
+
+def _derivative(where: str, rule: Any, func: Any, argnums: Any, options: dict[str, Any]) -> Callable[..., Any]:
+    for name, value in options.items():
+        if value:
+            raise NotImplementedError(f"func.{where}: {name}={value!r} is not supported")
+    several = isinstance(argnums, tuple | list)
+
+    def wrapper(*args: Any, **more: Any) -> Any:
+        chosen = [n % len(args) for n in (argnums if several else (argnums,))]
+
+        def of_chosen(*xs: Any) -> Any:
+            values = list(args)
+            for n, x in zip(chosen, xs, strict=True):
+                values[n] = x
+            return func(*values, **more)
+
+        picked = tuple(args[n] for n in chosen)
+        nested = any(x.requires_grad for x in picked)
+        return rule(of_chosen, picked if several else picked[0], create_graph=nested)
 
     return wrapper

@@ -1,0 +1,5 @@
+"""PyTorch's `signal`: `windows`."""
+
+from . import windows
+
+__all__ = ["windows"]
