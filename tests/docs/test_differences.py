@@ -34,11 +34,6 @@ UNSUPPORTED = {
         lambda: tinynet.zeros_like(tinynet.ones(1, 2, 3, 4), memory_format=tinynet.channels_last)
     ],
     "`norm`": [lambda: tinynet.ones(2, 2).norm("nuc")],
-    "`linalg.norm`, `linalg.matrix_norm`": [
-        lambda f=f, ord=ord: f(tinynet.ones(2, 2), ord)
-        for f in (tinynet.linalg.norm, tinynet.linalg.matrix_norm)
-        for ord in (2, -2, "nuc")
-    ],
     "`pad`": [
         lambda mode=mode: F.pad(tinynet.ones(2, 3, 3, 3), (1, 1), mode=mode)
         for mode in ("reflect", "replicate", "circular")

@@ -14,6 +14,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ),
     ("indexing.is_basic: any(", "the way for repeated elements is right for others too, and slower"),
     ("shape.inverse: 0 → 1", "every place of the list is written afterwards"),
+    ("pow.dx: logical_or(ne(x, 0), ne(y, 0)) → ne(y, 0)", "at y = 0 the slope is 0 either way"),
     ("pow.dx: ne(x, 0) → x", "a number is as good as its being other than 0"),
     ("pow.dx: ne(y, 0) → y", "a number is as good as its being other than 0"),
     ("elementwise._power_slope: where(regular, mul(", "at x = y = 0 the slope is y times a power that is finite, so 0"),
@@ -86,6 +87,23 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "of the forward alone, whose values are tested; the backward packs none so",
     ),
     ("kernel attention._runs: ", "how finely the work is divided"),
+    ("kernel attention.attention_backward: -length // QUERIES →", "how finely the work is divided"),
+    ("kernel attention.attention_backward: -(-length // QUERIES) →", "how finely the work is divided"),
+    ("kernel attention.attention_backward: 1 → 2 #8$", "how finely the work is divided"),
+    ("kernel attention.attention_backward: 1 → 2$", "the order in memory of a result"),
+    ("kernel attention.attention_backward: 0 → 1 #2$", "the shape of one part, which is that of any"),
+    ("kernel attention._backward_run: dk0 + i * lddk → dk0", "the rows before are zeros already"),
+    *(
+        (
+            f"kernel attention_tiles.dropout_table: {change}",
+            "seeds of the calls are small; the kernel has a test of large ones",
+        )
+        for change in ("4294967295 →", "2 ** 64 - 1 →", "32 → 33", "64 → 65", "2 → 3", "1 → 2$")
+    ),
+    *(
+        (f"kernel attention_tiles.dropout_table: {change}", "without dropout nobody reads them")
+        for change in ("1.0 → 2.0$", "np.uint32(0) → 0$", "0 → 1 #2$")
+    ),
     ("kernel attention_tiles.whole: ", "how many zeros there are behind a row"),
     ("kernel attention_tiles.like: ", "in which order the axes of a result lie in memory"),
     ("kernel conv.conv_grad_input: images * groups →", "how finely the work is divided"),
@@ -189,6 +207,11 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel pointwise._exponential_grad_chunk: v > zero → v >= zero$", "0 in place of 0"),
     ("kernel recurrent_lstm._lstm_steps_back: batch + block - 1 →", "one more block, which is empty"),
     ("kernel recurrent_lstm._lstm_steps_back: min(batch, (k + 1) * block) →", "a step has no more rows than are left"),
+    ("kernel recurrent._rnn_steps_back: batch + block - 1 →", "one more block, which is empty"),
+    ("kernel recurrent._rnn_steps_back: min(batch, (k + 1) * block) →", "a step has no more rows than are left"),
+    ("kernel recurrent._rnn_block_back: hi - lo → hi + lo", "a larger scratch"),
+    ("kernel pointwise.mish_backward: 4", "how much work is worth threads"),
+    ("kernel pointwise.pieces_backward: 1 → 2 #4$", "how much work is worth threads"),
     ("kernel recurrent.rnn_backward: any(needs[2:]) →", "the engine drops a gradient that nobody asked for"),
     ("rms_norm.backward: None if w is None", "the engine drops a gradient that nobody asked for"),
     (

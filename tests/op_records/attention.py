@@ -164,6 +164,9 @@ RECORDS = [
             call(Q, K, V, np.zeros((3, 5), bool)),  # nobody may look
             call(Q, K, V, np.arange(5) < np.array([[2], [0], [5]])),  # the second may not
             call(Q, K, V, np.where(np.arange(5) < 3, 0.3, -2.0)),
+            call(Q, K, V, np.array([[True], [False], [True]])),  # all keys, or none
+            call(Q[:, 1:], K, V, d.numbers(2, 5, step=-0.13)),
+            call(Q, K[:, 3:], V[:, 3:], d.numbers(3, 2, step=-0.31)),
             call(d.numbers(2, 70, 3, step=0.004), d.numbers(1, 131, 3, step=-0.003), d.numbers(131, 2, step=0.01)),
             call(d.numbers(70, 3, step=0.004), d.numbers(40, 3), d.numbers(40, 2, step=0.01), is_causal=True),
             call(d.numbers(2, 2, 2), d.numbers(1, 3, 2), d.numbers(1, 3, 2), enable_gqa=True, dropout_p=0.5),

@@ -13,7 +13,8 @@ _HOME = {
     **dict.fromkeys(("Function", "once_differentiable"), "function"),
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
     **dict.fromkeys(("no_grad", "enable_grad", "inference_mode", "set_grad_enabled"), "modes"),
-    **{"functional": "", "Variable": ".compat.tensors"},
+    "functional": "",
+    "Variable": ".compat.tensors",
     **dict.fromkeys(("gradcheck", "gradgradcheck"), ".compat.gradcheck"),
 }
 
@@ -36,8 +37,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME[name]
     module = importlib.import_module(f".{home or name}", __name__)
-    value = getattr(module, name) if home else module
-    globals()[name] = value
+    globals()[name] = value = getattr(module, name) if home else module
     return value
 
 
