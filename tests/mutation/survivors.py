@@ -86,6 +86,40 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "kernel recurrent._pack_transposed: ",
         "of the forward alone, whose values are tested; the backward packs none so",
     ),
+    *(
+        (
+            f"kernel attention_tiles.scores: {change}",
+            "the plain form takes one vector at a time; what is masked is computed",
+        )
+        for change in (
+            "_rows_3(*args) →",
+            "_rows_2(*args) →",
+            "3 → 4$",
+            "vectors - v →",
+            "outer_vectors(",
+            "skew + i →",
+        )
+    ),
+    ("kernel attention_tiles.turned: 1 → 2$", "a factor of 1 changes nothing"),
+    ("kernel attention_tiles.turned: xo + i * ldx + j if i < rows", "there are no rows beyond the last"),
+    ("kernel attention_tiles.turned: i < rows →", "there are no rows beyond the last"),
+    ("kernel attention_tiles.turned: max(0, min(lane, rows - i)) →", "there are no rows beyond the last"),
+    ("kernel attention_tiles.fill_masked: min(QUERIES, skew + i) →", "the rows behind are masked that far, too"),
+    ("kernel attention_tiles.fill_masked: 0 → 1$", "blocks of keys are whole numbers of blocks of queries"),
+    ("kernel attention_tiles.fill_masked: max(0, 1 - skew) → 1 - skew", "as above"),
+    *(
+        (f"kernel attention_tiles.keep: {change}", "the counter's lower half wraps in a test of its own")
+        for change in ("keys[3] + np.uint64(local[2] < start) →", "local[2] < start →")
+    ),
+    (
+        "kernel attention_tiles.keep: words[i // 4, i % 4] >= least → words[i // 4, i % 4] > least",
+        "one word of 2 ** 32",
+    ),
+    ("kernel attention_tiles.keep: np.uint64((rows + 3) // 4) → (rows + 3) // 4", "the same number"),
+    ("kernel attention_tiles.add_over_queries: 2 → 3", "the plain form takes one vector at a time"),
+    ("kernel attention_tiles.add_over_queries: 3 → 4", "the plain form takes one vector at a time"),
+    ("kernel attention_tiles.add_over_queries: v < vectors and first < depth →", "a product over nothing adds nothing"),
+    ("kernel attention_tiles.add_over_keys: v < vectors and some > 0 →", "a product over nothing adds nothing"),
     ("kernel attention._runs: ", "how finely the work is divided"),
     ("kernel attention.attention_backward: -length // QUERIES →", "how finely the work is divided"),
     ("kernel attention.attention_backward: -(-length // QUERIES) →", "how finely the work is divided"),

@@ -168,8 +168,10 @@ RECORDS = [
             call(Q[:, 1:], K, V, d.numbers(2, 5, step=-0.13)),
             call(Q, K[:, 3:], V[:, 3:], d.numbers(3, 2, step=-0.31)),
             call(d.numbers(2, 70, 3, step=0.004), d.numbers(1, 131, 3, step=-0.003), d.numbers(131, 2, step=0.01)),
-            call(d.numbers(70, 3, step=0.004), d.numbers(40, 3), d.numbers(40, 2, step=0.01), is_causal=True),
-            call(d.numbers(2, 2, 2), d.numbers(1, 3, 2), d.numbers(1, 3, 2), enable_gqa=True, dropout_p=0.5),
+            call(
+                d.numbers(70, 3, step=0.004), d.numbers(90, 3, step=0.003), d.numbers(90, 2, step=0.01), is_causal=True
+            ),
+            call(d.numbers(2, 3, 2), d.numbers(1, 7, 2), d.numbers(1, 7, 2), enable_gqa=True, dropout_p=0.5),
             call(np.sin(9 * Q), np.sin(7 * K), np.sin(5 * V), d.numbers(3, 5, step=0.02), scale=0.7),
         ),
         refusals=(
