@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.op_records.checking import (
 )
 from tests.op_records.uses import USES
 
+PART = 8  # mutants that a process of the pool takes at a time
 FIRST, MOST = 8, 40  # records whose first call is looked at before any second call; calls before a mutant has survived
 
 
@@ -160,19 +162,50 @@ def _named() -> dict[str, Mutant]:
     return {m.name: m for m in all_mutants()}
 
 
-def _try_named(name: str) -> tuple[tuple[bool, ...], Any]:
-    """In a process of the pool: whether the mutant had an effect, and its outcome's other fields."""
-    o = try_mutant(mutant := _named()[name])
-    return tuple(mutant.effect), (o.check, o.where, o.raised, o.seconds, o.checks)
+def _try_named(names: list[str]) -> list[tuple[tuple[bool, ...], Any]]:
+    """In a process of the pool: of each mutant whether it had an effect, and its outcome's other fields."""
+    found = []
+    for name in names:
+        o = try_mutant(mutant := _named()[name])
+        found.append((tuple(mutant.effect), (o.check, o.where, o.raised, o.seconds, o.checks)))
+    return found
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _alone(name: str) -> tuple[tuple[bool, ...], Any]:
+    """In a process of its own. A mutant that ends its process, by memory that is not its own, is found."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_try_named, [name]).result()[0]
+        except BrokenProcessPool:
+            return (True,), ("gradient", "the process", "crash", 0.0, 1)
 
 
 def outcomes_of(mutants: list[Mutant], jobs: int) -> Iterator[Outcome]:
-    """In the mutants' order, by `jobs` processes."""
+    """In the mutants' order, by `jobs` processes. When one of these ends, what was not finished is tried again."""
     if jobs == 1:
         yield from map(try_mutant, mutants)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(_try_named, [m.name for m in mutants], chunksize=8)
-        for mutant, (effect, fields) in zip(mutants, done, strict=True):
-            mutant.effect[:] = effect
-            yield Outcome(mutant, *fields)
+    parts = [mutants[i : i + PART] for i in range(0, len(mutants), PART)]
+    at = 0
+    while at < len(parts):
+        with _pool(jobs) as pool:
+            running = [pool.submit(_try_named, [m.name for m in part]) for part in parts[at:]]
+            try:
+                for future in running:
+                    yield from _outcomes(parts[at], future.result())
+                    at += 1
+            except BrokenProcessPool:
+                pass
+        if at < len(parts):
+            yield from _outcomes(parts[at], [_alone(m.name) for m in parts[at]])
+            at += 1
+
+
+def _outcomes(mutants: list[Mutant], found: list[tuple[tuple[bool, ...], Any]]) -> Iterator[Outcome]:
+    for mutant, (effect, fields) in zip(mutants, found, strict=True):
+        mutant.effect[:] = effect
+        yield Outcome(mutant, *fields)
