@@ -137,7 +137,7 @@ def _no_gradient(dz: Any) -> Any:
     raise GraphError("qr: mode='complete' has no gradient for more rows than columns; use mode='reduced'")
 
 
-_qr_complete = Primitive("qr", lambda x: _packed(*np.linalg.qr(x, "complete")), promote=None, dx=_no_gradient)
+_qr_complete = Primitive("qr_complete", lambda x: _packed(*np.linalg.qr(x, "complete")), promote=None, dx=_no_gradient)
 
 
 def qr(A: Tensor, mode: str = "reduced") -> qr_result:
