@@ -29,3 +29,27 @@ def test_a_zero_in_the_cotangent_of_logcumsumexp_spoils_no_second_derivative():
     np.testing.assert_allclose(dx.detach().numpy(), dz.detach().numpy() @ shares, rtol=1e-12)
     np.testing.assert_allclose(ddz.numpy(), shares.sum(1), rtol=1e-12)  # all of e^(xₛ − zₜ) over s is 1
     np.testing.assert_allclose(dxx.numpy(), np.zeros(3), atol=1e-12)  # and so it does not depend on x
+
+
+def test_gradients_through_equal_eigenvalues_and_singular_values() -> None:
+    """What does not use the vectors has a gradient where values are equal; what uses them has none that is finite."""
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    x = tn.tensor(2 * turned, requires_grad=True)
+    (norm,) = tn.autograd.grad(tn.linalg.matrix_norm(x, "nuc"), x)
+    assert np.allclose(norm.numpy(), turned)  # U Vᵀ
+    one = tn.eye(3, dtype=tn.float64).requires_grad_()
+    (slope,) = tn.autograd.grad((tn.linalg.eigvalsh(one) ** 2).sum(), one)
+    assert np.allclose(slope.numpy(), 2 * np.eye(3))
+    weights = tn.tensor(np.arange(9.0).reshape(3, 3))
+    with np.errstate(all="ignore"):
+        (vectors,) = tn.autograd.grad((tn.linalg.eigh(one)[1] * weights).sum(), one)
+    assert not np.isfinite(vectors.numpy()).all()
+
+
+def test_the_gradient_of_symmetric_factors_is_symmetric() -> None:
+    x = np.random.default_rng(1).normal(size=(2, 3, 3))
+    leaf = tn.tensor(x + x.swapaxes(-1, -2), requires_grad=True)
+    weights = tn.tensor(np.random.default_rng(2).normal(size=(2, 3, 3)))
+    (dx,) = tn.autograd.grad((tn.linalg.eigh(leaf)[1] * weights).sum(), leaf)
+    assert np.allclose(dx.numpy(), dx.numpy().swapaxes(-1, -2))
+    assert np.abs(dx.numpy()).max() > 0.1

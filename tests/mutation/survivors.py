@@ -263,6 +263,23 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("_cholesky_grad: P.swap(s) →", "the record's own step makes its argument symmetric; it has a test of its own"),
     ("kernel recurrent.affine: linear_forward(", "of the forward alone, whose values are tested"),
     ("kernel recurrent.spans: ", "the order in memory of a table"),
+    (
+        "decomposition._eigh_grad: P.swap(dx) →",
+        "the record's own step makes its argument symmetric; it has a test of its own",
+    ),
+    *(
+        (f"decomposition.{where}", "of a square matrix, or of a batch that is as long")
+        for where in ("_eigh_grad: -1 → 1$", "_eigh_grad: 1 → 2$", "_over: -1 → 1$", "_over: 1 → 2$")
+    ),
+    ("decomposition._over: _raw(", "of an array it is the array"),
+    (
+        "decomposition._over: np.eye(gaps.shape[-1], dtype=bool) →",
+        "beside the diagonal, values that are equal have no gradient",
+    ),
+    *(
+        (f"{name} overwrites its cotangent", "what comes in is a sum of the factors' cotangents, made for it alone")
+        for name in ("qr", "eigh", "svd")
+    ),
     ("take_rows overwrites its cotangent", "what comes in is a kernel's result, made for it alone"),
     ("diagonal.dx: -1 → 1", "the last two dimensions have one size"),
     ("diagonal.dx: 1 → 2", "the last two dimensions have one size"),

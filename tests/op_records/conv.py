@@ -159,7 +159,10 @@ def plain(n: int) -> tuple[Call, ...]:
             dilation=(1, 1, 2)[-n:],
             groups=2,
         ),
-        call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(3, 2, *(2, 2, 3)[-n:], step=0.1), dilation=(1, 2, 1)[-n:]),
+        *(
+            call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(k, 2, *(2, 2, 3)[-n:], step=0.1), dilation=(1, 2, 1)[-n:])
+            for k in (3, 1)
+        ),
     )
 
 

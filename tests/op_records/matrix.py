@@ -346,6 +346,7 @@ RECORDS = [
         call(B, -2, keepdim=True),
         call(B, "nuc", (2, 0), True),
         call(X, "nuc"),
+        call(np.kron(2 * np.eye(2), np.array([[0.6, -0.8], [0.8, 0.6]])), "nuc"),  # equal singular values
         call(X),
         edges=(call(BATCHES), call(ONE, -math.inf)),
         refusals=(
