@@ -271,6 +271,8 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         (f"decomposition.{where}", "of a square matrix, or of a batch that is as long")
         for where in ("_eigh_grad: -1 → 1$", "_eigh_grad: 1 → 2$", "_over: -1 → 1$", "_over: 1 → 2$")
     ),
+    ("probability_functions._at_zero: kind(1) → 1", "where it is 0, any other number will do"),
+    ("probability_functions._at_zero: 1 → 2", "where it is 0, any other number will do"),
     ("decomposition._over: _raw(", "of an array it is the array"),
     (
         "decomposition._over: np.eye(gaps.shape[-1], dtype=bool) →",

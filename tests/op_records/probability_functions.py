@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from tests.op_records import draw as d
-from tests.op_records.record import COMPOSED, Call, call, refused
+from tests.op_records.record import COMPOSED, Call, Subgradient, call, refused
 from tests.op_records.special import BOTH, I32, J32, LIMITS, P, W, X, Y, binary, unary
 
 A = np.array([[1.2, 2.4, 0.7], [3.1, 1.5, 0.9]])
@@ -22,9 +22,15 @@ def is_next(c: Call, z: Any) -> None:
 
 RECORDS = [
     unary("i0", special.i0, call(LIMITS), even=True),
-    unary("special.i1", special.i1, call(LIMITS), even=True),
+    unary("special.i1", special.i1, call(LIMITS), at=X - X[0, 1], even=True),
     unary("special.i0e", special.i0e, call(LIMITS), even=True),
-    unary("special.i1e", special.i1e, call(LIMITS), even=True),
+    unary(
+        "special.i1e",
+        special.i1e,
+        call(LIMITS),
+        even=True,
+        subgradients=(Subgradient(call(np.zeros(1)), (np.full(1, 0.5),)),),
+    ),
     unary("special.erfcx", special.erfcx, call(LIMITS), even=True),
     unary("special.ndtr", special.ndtr, call(LIMITS), call(np.array([-30.0, 9.0])), even=True),
     unary("special.log_ndtr", special.log_ndtr, call(LIMITS), call(np.array([-30.0, 9.0])), even=True),
