@@ -32,7 +32,9 @@ FORWARDS = ("conv_forward", "linear_forward", "matmul")  # what they are made of
 LEFT_OUT_MODULES = ("plain.conv_winograd",)
 LEFT_OUT = (
     "_window_sum", "_row_add",  # of average pooling's forward, which shares its loops with the backward
-    "serves", "serves_input", "serves_weight", "block_of", "work",  # which way is quicker, how finely: all give the same
+    "serves", "serves_input", "serves_weight", "block_of", "work", "_runs",  # which way is quicker, how finely: all the same
+    "like", "whole",  # the order of axes in memory, how many zeros stand behind a row
+    "_pack_transposed",  # of the recurrent layers' forwards alone
 )  # fmt: skip
 
 

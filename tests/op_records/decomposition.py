@@ -89,7 +89,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, driver: Any = None) -> Any:
     rank = rank.astype(np.int64)
     none = np.empty(0)
     values = [t[0] if one else t for t in (solution, residuals, rank, s)]
-    if not residuals.size or residuals.ndim < solution.ndim - 1:
+    if not residuals.size or residuals.ndim < solution.ndim - 1 or driver in (None, "gelsy"):
         values[1] = none
     if driver == "gels":
         values[2] = np.empty(0, np.int64)
@@ -178,11 +178,12 @@ RECORDS = [
         call(TALL, WIDE.swapaxes(-1, -2)),
         call(M, M, driver="gels"),
         call(X, X[:, :1], driver="gelsd"),
+        call(TALL[0], TALL[1], driver="gelss"),
         call(TALL[0], TALL[1]),
         edges=(call(BATCHES, BATCHES), call(ONE, 2 * ONE)),
         differentiable=(0, 1),
         result=("kept", "kept", "int64", "kept"),
-        smooth=d.st.sampled_from([call(TALL[0], TALL[1]), call(TALL[0], V), call(M, M, driver="gels")]),
+        smooth=d.st.sampled_from([call(TALL[0], TALL[1]), call(TALL[0], V), call(TALL[0], TALL[1], driver="gels")]),
         bad=(V,),
         refusals=(
             refused("lstsq.*rows", ValueError, X, M),

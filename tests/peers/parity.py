@@ -18,7 +18,13 @@ NAMED = {getattr(tn, name): name for name in DTYPES}
 def function_of(engine: Any, name: str) -> Any:
     """The engine's function of a record's name, or None."""
     home, _, last = name.rpartition(".")
-    owner = {"": engine, "F": engine.nn.functional, "linalg": engine.linalg, "Tensor": engine.Tensor}[home]
+    owner = {
+        "": engine,
+        "F": engine.nn.functional,
+        "linalg": engine.linalg,
+        "special": engine.special,
+        "Tensor": engine.Tensor,
+    }[home]
     return getattr(owner, last, None)
 
 

@@ -77,7 +77,7 @@ ACTIVATIONS = [
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
     agree(name, X, order=1 if name == "hardsigmoid" else 2)  # whose second derivative PyTorch has not
-    agree(name, KINKS, order=1)
+    agree(name, KINKS[1:] if name == "hardswish" else KINKS, order=1)  # of −∞ it is 0 here and NaN there
 
 
 def test_activations_with_options():

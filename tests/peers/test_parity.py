@@ -36,8 +36,16 @@ KNOWN: list[tuple[str, Callable[[Call], bool], str]] = [
     *((name, packed, "batch_sizes is a keyword here") for name in ("gru", "rnn_tanh", "rnn_relu")),
     ("F.pixel_unshuffle", lambda c: c.args[0].size == 0, "PyTorch returns an empty input as it is"),
     *((name, lambda c: c.args[0].size == 0, "PyTorch returns memory that was not set") for name in MARGINS),
+    *((name, lambda c: 0 not in c.args[0].shape, "LAPACK chose other signs") for name in ("linalg.svd", "svd")),
+    *(
+        (name, lambda c: c.args[0].shape[-1] > 1, "PyTorch gives a gradient to a triangle that is not read")
+        for name in ("cholesky_solve", "cholesky_inverse")
+    ),
+    ("as_strided_scatter", lambda c: c.args[0].size > 1, "PyTorch's gradient of the input is 0 at other places"),
     *((name, lambda c: True, "the record changes the inputs of tinynet alone") for name in ("F.ctc_loss", "F.glu")),
 ]
+# "double free or corruption" after gradients of such calls in PyTorch 2.13 alone
+CRASHES = ("F.max_pool3d",)
 COUNTS = {"compared": 0, "refused there": 0, "alike": 0}
 NAMES = {r.names[0]: next((n for n in r.names if function_of(torch, n) is not None), None) for r in RECORDS}
 TOLERANCES = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-5}
@@ -79,10 +87,11 @@ def checked(record: OpRecord, call: Call, orders: int, layout: bool = False) -> 
 )
 def test_known_differences_are_still_there(name, holds, why):
     record = next(r for r in RECORDS if r.names[0] == name)
-    assert any(compare(record, call, 0) for call in record.edges if holds(call)), f"no longer so: {why}"
+    calls = [call for call in record.edges if holds(call)]
+    assert any(compare(record, call, orders) for call in calls for orders in (0, 1)), f"no longer so: {why}"
 
 
-@pytest.mark.parametrize("record", [r for r in RECORDS if NAMES[r.names[0]]], ids=str)
+@pytest.mark.parametrize("record", [r for r in RECORDS if NAMES[r.names[0]] and r.names[0] not in CRASHES], ids=str)
 def test_calls_agree_with_pytorchs(record):
     for call in record.edges:
         checked(record, call, 0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import dtypes
 from .._tensor import Tensor, new_tensor
+from ..autograd.modes import modes
 from ..autograd.primitive import Primitive
 from ..errors import DtypeError, GraphError, OptionError, ShapeError
 from . import primitives as P
@@ -133,27 +134,23 @@ _qr: Primitive = Primitive(
 )
 
 
-def _no_gradient(dz: Any) -> Any:
-    raise GraphError("qr: mode='complete' has no gradient for more rows than columns; use mode='reduced'")
-
-
-_qr_complete = Primitive("qr_complete", lambda x: _packed(*np.linalg.qr(x, "complete")), promote=None, dx=_no_gradient)
-
-
 def qr(A: Tensor, mode: str = "reduced") -> qr_result:
     """(Q, R) with A = QR, columns of Q orthonormal, R upper triangular, for one or more matrices (…, m, n).
 
     mode  "reduced": Q (…, m, k), R (…, k, n) with k = min(m, n); "complete": Q (…, m, m), R (…, m, n); "r": R alone,
           and an empty Q
 
-    Signs are LAPACK's, and PyTorch's. Raises OptionError for another mode.
+    Signs are LAPACK's, and PyTorch's. Raises OptionError for another mode, and GraphError where "complete" has no
+    gradient: of a tensor with m > n that requires one.
     """
     x = _matrices("qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise OptionError(f"qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
     m, n = x.array.shape[-2:]
     if mode == "complete" and m > n:
-        q, r = _unpacked(_qr_complete(x), (m, m), (m, n))
+        if x.requires_grad and modes.recording:
+            raise GraphError("qr: mode='complete' has no gradient for more rows than columns; use mode='reduced'")
+        q, r = map(new_tensor, np.linalg.qr(x.array, "complete"))
     elif m >= n:
         q, r = _unpacked(_qr(x), (m, n), (n, n))
     else:  # the columns beyond the m-th are Q times what R holds there

@@ -128,7 +128,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rcond      singular values up to `rcond` times the largest count as 0 (ε·max(m, n))
     driver     "gels", "gelsy", "gelsd" or "gelss": which of rank and singular values are given, as with PyTorch
 
-    residuals  ‖AX − B‖² by column, where m > n and A has full rank; else empty
+    residuals  ‖AX − B‖² by column, where m > n, A has full rank, and the driver is neither None nor "gelsy"; else empty
     """
     a, b = _matrices("lstsq", A), floating("lstsq", "B", B)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -146,7 +146,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     m, n = a.array.shape[-2:]
     none = new_tensor(np.empty(0, a.array.dtype))
     left = P.sub(matmul(a, x), b)
-    residuals = P.sum_(P.mul(left, left), axes=(left.ndim - 2,)) if m > n and (rank == n).all() else none
+    wanted = m > n and (rank == n).all() and driver not in (None, "gelsy")
+    residuals = P.sum_(P.mul(left, left), axes=(left.ndim - 2,)) if wanted else none
     return lstsq_result(
         P.reshape(x, shape=x.array.shape[:-1]) if vectors else x,
         residuals,
