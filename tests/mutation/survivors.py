@@ -274,6 +274,8 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ),
     ("probability_functions._at_zero: kind(1) → 1", "where it is 0, any other number will do"),
     ("probability_functions._at_zero: 1 → 2", "where it is 0, any other number will do"),
+    ("decomposition._over: _raw(x) == 0 → _raw(x) != 0$", "of equal values, which have a test of their own"),
+    ("decomposition._over: 0 → 1 #2$", "of equal values, which have a test of their own"),
     ("decomposition._over: _raw(gaps) → gaps$", "of an array it is the array"),
     ("decomposition._over: _raw(x) → x$", "of an array it is the array"),
     (
