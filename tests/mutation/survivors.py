@@ -209,6 +209,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("kernel norm.batch_norm_backward: _per_block(size) → size", "sizes of blocks"),
     ("kernel norm.batch_norm_backward: size < _SHORT →", "either way computes it; one is faster"),
     ("kernel norm._coefficients: products + rest * total →", "what rounding the mean leaves is 0 in float64"),
+    ("kernel reduce._scaled: (x[i] - centre) * scale + rest → (x[i] - centre) * scale", "as above"),
     ("kernel norm._coefficients: factor * total / count + slope * rest →", "as above"),
     ("kernel norm._coefficients: slope * rest → rest", "as above"),
     ("kernel row_norm._group_backward: two + rest * one → two", "as above"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .._tensor import Tensor, wrap_dims
 from ..errors import OptionError, ShapeError
 from . import primitives as P
@@ -40,7 +42,9 @@ def matrix_norm(
         return norm(x, 2, (rows, columns), keepdim)
     if ord in (2, -2, "nuc"):
         others = tuple(i for i in range(x.ndim) if i not in (rows, columns))
-        s = svdvals(P.permute(x, axes=(*others, rows, columns)))
+        kind = x.array.dtype
+        x = P.cast(x, dtype=np.float32) if kind.itemsize == 2 else x
+        s = P.cast(svdvals(P.permute(x, axes=(*others, rows, columns))), dtype=kind)
         z = P.sum_(s, axes=(s.ndim - 1,)) if ord == "nuc" else (amax if ord > 0 else amin)(s, -1)
         ones = tuple(1 if i in (rows, columns) else n for i, n in enumerate(x.array.shape))
         return P.reshape(z, shape=ones) if keepdim else z
