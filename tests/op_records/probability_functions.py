@@ -23,11 +23,12 @@ def is_next(c: Call, z: Any) -> None:
 RECORDS = [
     unary("i0", special.i0, call(LIMITS), even=True),
     unary("special.i1", special.i1, call(LIMITS), at=X - X[0, 1], even=True),
-    unary("special.i0e", special.i0e, call(LIMITS), even=True),
+    unary("special.i0e", special.i0e, call(LIMITS), at=Y, even=True),
     unary(
         "special.i1e",
         special.i1e,
         call(LIMITS),
+        at=Y,
         even=True,
         subgradients=(Subgradient(call(np.zeros(1)), (np.full(1, 0.5),)),),
     ),

@@ -173,6 +173,7 @@ RECORDS = [
             for how in ("prod", "mean", "amax", "amin")
             for own in (True, False)
         ),
+        call(X, 1, np.array([0]), X[:, :1], "amax", include_self=False),  # what is replaced has no share
         call(X, 0, np.array([1, 1]), Y[:2], "amax"),
         edges=(call(NONE, 1, np.array([2]), NONE[:, :1], "prod"), call(ONE, 0, np.array([0]), 2 * ONE, "mean")),
         differentiable=(0, 3),

@@ -168,12 +168,9 @@ def _extreme_share(dz: Any, x: Any, v: Any, z: Any, places: Index, include: bool
     same, hit = raw[0] == raw[2], raw[1] == raw[2][places]
     if not include:
         same[places] = False
-        touched = np.zeros(same.shape, bool)
-        touched[places] = True
-        same |= (raw[0] == raw[2]) & ~touched
     count = same.astype(np.int64)
     np.add.at(count, places, hit)
-    share = P.div(dz, np.maximum(count, 1).astype(raw[2].dtype))
+    share = P.div(dz, np.maximum(count, 1).astype(raw[2].dtype))  # NaN equals nothing
     return (
         P.mul(share, same.astype(raw[2].dtype))
         if own
