@@ -6,6 +6,7 @@ A part that ends in $ is the end of the name.
 from __future__ import annotations
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
+    ("probability_functions._at_zero: kind(value) → value$", "the same number"),
     *(
         (f"selection._extreme_share: {change}$", "an extreme is one of the elements, and counts are whole numbers")
         for change in (

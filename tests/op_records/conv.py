@@ -160,8 +160,8 @@ def plain(n: int) -> tuple[Call, ...]:
             groups=2,
         ),
         *(
-            call(d.numbers(2, 2, *(3, 5, 6)[-n:]), d.numbers(k, 2, *(2, 2, 3)[-n:], step=0.1), dilation=(1, 2, 1)[-n:])
-            for k in (3, 1)
+            call(d.numbers(2, 2, *size[-n:]), d.numbers(k, 2, *(2, 2, 3)[-n:], step=0.1), dilation=(1, 2, 1)[-n:])
+            for k, size in ((3, (3, 5, 6)), (1, (3, 7, 5)))
         ),
     )
 
