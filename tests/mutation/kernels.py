@@ -100,6 +100,7 @@ SMALL = {  # so that small arrays are divided, too
     "pointwise": {"_CHUNK": 5},
     "dropout": {"_CHUNK": 5},
     "conv": {"_SUM_BYTES": 1},
+    "reduce": {"_CHUNK": 2},
     "conv_columns": {"_PIXELS": 6, "_ROW": 0, "_BLAS": 1.0, "_PIECES": 2},
     "conv_pointwise": {"_FEW_PIXELS": 1, "_FEW_CHANNELS": 1, "_PARTS": 4, "_PIXELS": 2, "_PIECES": 4, "_ROWS": 1},
     "attention_tiles": {"KEYS": 4},
