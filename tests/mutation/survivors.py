@@ -6,6 +6,8 @@ A part that ends in $ is the end of the name.
 from __future__ import annotations
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
+    ("kernel attention_tiles.fill_masked: skew + i → i$", "the plain form's products leave out exactly what is masked"),
+    ("decomposition._by: 1 → 2$", "where it is 0, any other number will do"),
     ("var.backward: dy.reshape(mean.shape).astype(np.float64) → dy.reshape(mean.shape)$", "of float64 it is the same"),
     ("var.backward: dy.reshape(mean.shape) → dy$", "the kernel takes its numbers one after another"),
     ("probability_functions._at_zero: kind(value) → value$", "the same number"),

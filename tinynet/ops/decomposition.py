@@ -233,8 +233,7 @@ def _svd_grad(dz: Any, z: Any, shape: tuple[int, ...]) -> Any:
 def _by(x: Any, row: Any) -> Any:
     """Columns over numbers, and 0 where 0 would be divided by 0."""
     none = (_raw(row) == 0) & (_raw(x) == 0)
-    one = _raw(row).dtype.type(1)
-    return P.where(none, _raw(x).dtype.type(0), P.div(x, P.where(none, one, row)))
+    return P.div(x, P.where(none, _raw(row).dtype.type(1), row))
 
 
 _svd: Primitive = Primitive(
