@@ -318,7 +318,8 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ("layer_norm.backward: None if b is None", "the engine drops a gradient that nobody asked for"),
     ("_cholesky_grad: P.swap(s) →", "the record's own step makes its argument symmetric; it has a test of its own"),
     ("kernel recurrent.affine: linear_forward(", "of the forward alone, whose values are tested"),
-    ("kernel recurrent.spans: ", "the order in memory of a table"),
+    ("kernel recurrent.spans: starts[::-1].copy() → starts[::-1]$", "the order in memory of a table"),
+    ("kernel recurrent.spans: counts[::-1].copy() → counts[::-1]$", "the order in memory of a table"),
     (
         "decomposition._eigh_grad: P.swap(dx) →",
         "the record's own step makes its argument symmetric; it has a test of its own",
