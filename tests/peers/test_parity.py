@@ -36,6 +36,16 @@ KNOWN: list[tuple[str, Callable[[Call], bool], str]] = [
     *((name, packed, "batch_sizes is a keyword here") for name in ("gru", "rnn_tanh", "rnn_relu")),
     ("F.pixel_unshuffle", lambda c: c.args[0].size == 0, "PyTorch returns an empty input as it is"),
     *((name, lambda c: c.args[0].size == 0, "PyTorch returns memory that was not set") for name in MARGINS),
+    (
+        "index_reduce",
+        lambda c: c.args[-1] == "amax" and c.options == {"include_self": False},
+        "PyTorch gives a share of an extreme to what was replaced",
+    ),
+    (
+        "linalg.matrix_norm",
+        lambda c: c.args[1:2] == (2,) and not c.args[0].all(),
+        "PyTorch divides by singular values of 0",
+    ),
     *((name, lambda c: 0 not in c.args[0].shape, "LAPACK chose other signs") for name in ("linalg.svd", "svd")),
     *(
         (name, lambda c: c.args[0].shape[-1] > 1, "PyTorch gives a gradient to a triangle that is not read")
@@ -88,7 +98,7 @@ def checked(record: OpRecord, call: Call, orders: int, layout: bool = False) -> 
 def test_known_differences_are_still_there(name, holds, why):
     record = next(r for r in RECORDS if r.names[0] == name)
     calls = [call for call in record.edges if holds(call)]
-    assert any(compare(record, call, orders) for call in calls for orders in (0, 1)), f"no longer so: {why}"
+    assert any(compare(record, call, orders) for call in calls for orders in (0, 2)), f"no longer so: {why}"
 
 
 @pytest.mark.parametrize("record", [r for r in RECORDS if NAMES[r.names[0]] and r.names[0] not in CRASHES], ids=str)
