@@ -349,7 +349,7 @@ RECORDS = [
         call(np.array([[3.0, 0.0], [0.0, 0.0], [0.0, 0.0]]), 2),  # a singular value of 0
         call(np.array([[0.0, -2.0, 0.0], [0.0, 0.0, 0.0]]), 2),
         call(X),
-        edges=(call(BATCHES), call(ONE, -math.inf)),
+        edges=(call(BATCHES), call(ONE, -math.inf), call(np.array([[3.0, 0.0], [0.0, 0.0], [0.0, 0.0]]), 2)),
         refusals=(
             refused("matrix_norm.*two dims", ValueError, V),
             refused("matrix_norm.*'max'", ValueError, X, "max"),

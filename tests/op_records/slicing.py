@@ -175,7 +175,11 @@ RECORDS = [
         ),
         call(X, 1, np.array([0]), X[:, :1], "amax", include_self=False),  # what is replaced has no share
         call(X, 0, np.array([1, 1]), Y[:2], "amax"),
-        edges=(call(NONE, 1, np.array([2]), NONE[:, :1], "prod"), call(ONE, 0, np.array([0]), 2 * ONE, "mean")),
+        edges=(
+            call(NONE, 1, np.array([2]), NONE[:, :1], "prod"),
+            call(ONE, 0, np.array([0]), 2 * ONE, "mean"),
+            call(X, 1, np.array([0]), X[:, :1], "amax", include_self=False),
+        ),
         differentiable=(0, 3),
         tolerance=COMPOSED,
         integers=d.whole(J32, 0, np.array([2, 2]), J32[:2], "amin"),
