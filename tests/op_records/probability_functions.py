@@ -37,25 +37,21 @@ RECORDS = [
     unary("special.log_ndtr", special.log_ndtr, call(LIMITS), call(np.array([-30.0, 9.0])), even=True),
     unary("special.ndtri", special.ndtri, call(np.array([0.0, 1.0, 1.5])), at=P),
     unary("special.entr", special.entr, call(LIMITS)),
-    binary(
-        "special.gammainc igamma",
-        special.gammainc,
-        call(A, np.zeros((2, 3))),
-        at=call(A, X),
-        differentiable=(1,),
-        integers=d.whole(J32, J32),
-        result_of_integers="float32",
-        edges=(call(np.array(1.5), np.array(0.4)), call(np.ones((0, 3)), W), call(np.ones(1), np.ones((1, 1)))),
-    ),
-    binary(
-        "special.gammaincc igammac",
-        special.gammaincc,
-        call(A, np.zeros((2, 3))),
-        at=call(A, X),
-        differentiable=(1,),
-        integers=d.whole(J32, J32),
-        result_of_integers="float32",
-        edges=(call(np.array(1.5), np.array(0.4)), call(np.ones((0, 3)), W), call(np.ones(1), np.ones((1, 1)))),
+    *(
+        binary(
+            names,
+            function,
+            call(A, np.zeros((2, 3))),
+            at=call(A, X),
+            differentiable=(1,),
+            integers=d.whole(J32, J32),
+            result_of_integers="float32",
+            edges=(call(np.array(1.5), np.array(0.4)), call(np.ones((0, 3)), W), call(np.ones(1), np.ones((1, 1)))),
+        )
+        for names, function in (
+            ("special.gammainc igamma", special.gammainc),
+            ("special.gammaincc igammac", special.gammaincc),
+        )
     ),
     binary(
         "special.zeta",

@@ -93,13 +93,10 @@ def gradgradcheck(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     wanted = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
     if grad_outputs is None:
-        out = func(*given)
-        outputs = [out] if isinstance(out, Tensor) else [y for y in out if isinstance(y, Tensor)]
         draws = np.random.default_rng(0)
         cotangents = [
             new_tensor(np.asarray(draws.standard_normal(y.array.shape), y.array.dtype)).requires_grad_()
-            for y in outputs
-            if y.requires_grad
+            for y in _outputs(func(*given))
         ]
     else:
         cotangents = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
@@ -110,10 +107,8 @@ def gradgradcheck(
         values = list(arguments)
         for i in wanted:
             values[i] = values[i] if values[i].requires_grad else values[i].detach().requires_grad_()
-        out = func(*values[: len(given)])
-        outputs = [out] if isinstance(out, Tensor) else [y for y in out if isinstance(y, Tensor)]
         found = autograd.grad(
-            [y for y in outputs if y.requires_grad],
+            _outputs(func(*values[: len(given)])),
             [values[i] for i in wanted],
             values[len(given) :],
             create_graph=True,
@@ -122,6 +117,11 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None)
 
     return gradcheck(gradient, [*given, *cotangents], **options)
+
+
+def _outputs(out: Any) -> list[Tensor]:
+    """The tensors among a function's results that a gradient comes from."""
+    return [y for y in ([out] if isinstance(out, Tensor) else out) if isinstance(y, Tensor) and y.requires_grad]
 
 
 def _strided(v: Tensor) -> Tensor:

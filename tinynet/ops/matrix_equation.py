@@ -145,9 +145,10 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rank = (s > _least(s, a.array, None, rcond)[..., None]).sum(axis=-1)
     m, n = a.array.shape[-2:]
     none = new_tensor(np.empty(0, a.array.dtype))
-    left = P.sub(matmul(a, x), b)
-    wanted = m > n and (rank == n).all() and driver not in (None, "gelsy")
-    residuals = P.sum_(P.mul(left, left), axes=(left.ndim - 2,)) if wanted else none
+    residuals = none
+    if m > n and (rank == n).all() and driver not in (None, "gelsy"):
+        left = P.sub(matmul(a, x), b)
+        residuals = P.sum_(P.mul(left, left), axes=(left.ndim - 2,))
     return lstsq_result(
         P.reshape(x, shape=x.array.shape[:-1]) if vectors else x,
         residuals,

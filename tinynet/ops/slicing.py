@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._tensor import Tensor, wrap_dim
+from .._tensor import Tensor, new_tensor, wrap_dim
 from ..autograd.primitive import Primitive
 from ..errors import DtypeError, OptionError, RangeError, ShapeError
 from . import primitives as P
@@ -21,11 +21,15 @@ Array = np.ndarray[Any, Any]
 
 
 def _replaced(where: str, x: Tensor, src: Any, index: tuple[Any, ...]) -> Tensor:
+    return P.put(x, _source(where, x, src, x.array[index].shape), index=index)
+
+
+def _source(where: str, x: Tensor, src: Any, wanted: tuple[int, ...]) -> Tensor:
+    """What is put in the place of a part, in the dtype of `x`."""
     v = tensor_of(where, "src", src)
-    wanted = x.array[index].shape
     if v.array.shape != wanted:
         raise ShapeError(f"{where}: src must have the shape {tuple(wanted)} of the part, got {tuple(v.array.shape)}")
-    return P.put(x, v if v.array.dtype == x.array.dtype else P.cast(v, dtype=x.array.dtype), index=index)
+    return v if v.array.dtype == x.array.dtype else P.cast(v, dtype=x.array.dtype)
 
 
 def slice_scatter(
@@ -52,22 +56,13 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy of `input` with `src` on the diagonal that `diagonal` would return."""
     x = tensor_of("diagonal_scatter", "input", input)
-    places = diagonal(P.reshape(_places(x), shape=tuple(x.array.shape)), offset, dim1, dim2)
+    places = diagonal(new_tensor(np.arange(x.array.size).reshape(x.array.shape)), offset, dim1, dim2)
     return _at_places("diagonal_scatter", x, src, places.array)
 
 
-def _places(x: Tensor) -> Tensor:
-    from .creation import arange
-
-    return arange(x.array.size)
-
-
 def _at_places(where: str, x: Tensor, src: Any, places: Array) -> Tensor:
-    v = tensor_of(where, "src", src)
-    if v.array.shape != places.shape:
-        raise ShapeError(f"{where}: src must have the shape {tuple(places.shape)} of the part, got {tuple(v.shape)}")
+    values = P.reshape(_source(where, x, src, places.shape), shape=(places.size,))
     flat = P.reshape(x, shape=(x.array.size,))
-    values = P.reshape(v if v.array.dtype == x.array.dtype else P.cast(v, dtype=x.array.dtype), shape=(v.array.size,))
     return P.reshape(P.put(flat, values, index=(places.reshape(-1),)), shape=tuple(x.array.shape))
 
 

@@ -90,17 +90,13 @@ class BasePruningMethod(ABC):
     def remove(self, module: Module) -> None:
         """Make the pruned values the parameter, and forget the mask."""
         name = self._tensor_name
-        original = module._parameters.pop(name + "_orig")
+        original = module._parameters[name + "_orig"]
         assert original is not None
-        original.data = self.apply_mask_of(original, module._buffers.pop(name + "_mask"))
+        original.data = self.apply_mask(module).detach()
+        del module._parameters[name + "_orig"], module._buffers[name + "_mask"]
         if name in module.__dict__:
             delattr(module, name)
         module.register_parameter(name, original)
-
-    @staticmethod
-    def apply_mask_of(original: Tensor, mask: Any) -> Tensor:
-        """The values times the mask, without a gradient."""
-        return new_tensor(original.array * mask.array)
 
 
 def _hook(module: Module, name: str) -> tuple[Any, BasePruningMethod] | None:
